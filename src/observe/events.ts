@@ -1,0 +1,66 @@
+// Everything that happens, named once. Audit events are the record of who did what; operations are for the operator's eyes.
+// There is no field that could hold a prompt, a completion, a token or a secret.
+
+/** Fields every audit event may carry about the request it belongs to. */
+export interface RequestFacts {
+  request_id?: string
+  client_ip?: string
+}
+
+/** Who, as far as it is known. */
+export interface PersonFacts {
+  sub?: string
+  email?: string | undefined
+  issuer?: string
+}
+
+export type AuditEvent = RequestFacts &
+  (
+    | { evt: 'config.load'; file: string; sha256: string }
+    | ({ evt: 'device.authorize'; device_code_hash: string; surface?: string; user_agent?: string })
+    | ({ evt: 'device.verify'; device_code_hash?: string; outcome: 'redirected' | 'denied' | 'unknown_code' | 'cross_site' | 'rate_limited' })
+    | ({ evt: 'device.callback'; outcome: 'approved' | 'refused'; reason?: string; device_code_hash?: string; requester_ip?: string } & PersonFacts)
+    | ({ evt: 'session.mint'; sid: string; groups: readonly string[]; expires_in: number } & PersonFacts)
+    | ({ evt: 'session.refresh'; outcome: 'refreshed' | 'replayed' | 'refused' | 'unavailable'; reason?: string; sid?: string } & PersonFacts)
+    | ({ evt: 'session.revoke'; sid: string; by: 'token_holder' | 'reuse' } & PersonFacts)
+    | ({ evt: 'auth.denied'; reason: string; method: string; path: string })
+    | { evt: 'access.denied'; reason: string; path: string }
+    | ({
+        evt: 'inference'
+        path: string
+        model: string
+        upstream?: string
+        upstream_model?: string
+        upstream_request_id?: string
+        status: number
+        outcome: 'completed' | 'client_gone' | 'upstream_broke' | 'failed' | 'drained'
+        attempts: number
+        ms: number
+        ttfb_ms?: number
+        input_tokens?: number
+        output_tokens?: number
+        cache_read_tokens?: number
+        cache_write_5m_tokens?: number
+        cache_write_1h_tokens?: number
+      } & PersonFacts)
+    | ({ evt: 'inference.denied'; path: string; model: string; reason: string } & PersonFacts)
+    | ({ evt: 'managed.serve'; policy: number | null; checksum?: string; status: number } & PersonFacts)
+  )
+
+export type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** An operational line. `repeat` groups lines that may be rate limited together. */
+export interface Operation {
+  op: Level
+  message: string
+  request_id?: string
+  repeat?: string
+}
+
+export type Observation = AuditEvent | Operation
+export type Observe = (observation: Observation) => void
+
+/** True for what belongs to the audit trail. */
+export function isAudit(observation: Observation): observation is AuditEvent {
+  return 'evt' in observation
+}
