@@ -1,0 +1,3 @@
+import { version } from '../package.json'
+
+process.stdout.write(`gatehouse ${version}\n`)
