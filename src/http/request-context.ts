@@ -1,0 +1,32 @@
+// What the outer gate learned about a request, for every step after it.
+import { GatewayError } from '../errors.ts'
+import type { Principal } from '../principal.ts'
+
+export interface RequestContext {
+  readonly requestId: string
+  readonly clientIp: string
+  /** Present on every path that is not public: the gate has checked the bearer before anything else runs. */
+  readonly principal: Principal | undefined
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+}
+
+const contexts = new WeakMap<Request, RequestContext>()
+
+export function setContext(request: Request, context: RequestContext): void {
+  contexts.set(request, context)
+}
+
+/** Throws when the request did not come through the gate: a route must never run without it. */
+export function contextOf(request: Request): RequestContext {
+  const context = contexts.get(request)
+  if (context === undefined) throw new Error('a request reached a route without passing the gate')
+  return context
+}
+
+/** The caller of a bearer route. Throws `unauthenticated` where the gate found none. */
+export function principalOf(request: Request): Principal {
+  const { principal } = contextOf(request)
+  if (principal === undefined) throw new GatewayError('unauthenticated', 'invalid token')
+  return principal
+}
