@@ -1,4 +1,4 @@
-// Requests per address in a sliding window, per process. Bounded memory: the oldest addresses are forgotten first.
+// Requests per address in a fixed window, per process. Bounded memory: the oldest addresses are forgotten first.
 import { isIP } from 'node:net'
 
 export type RateVerdict = { ok: true } | { ok: false; retryAfterSeconds: number }
@@ -6,21 +6,18 @@ export type RateLimit = (key: string, nowMs: number) => RateVerdict
 
 const MAX_KEYS = 50_000
 
-/** Allows `max` calls per key in any `windowSeconds`. */
+/** Allows `max` calls per key in each `windowSeconds`, counted from the key's first call. */
 export function createRateLimit({ max, windowSeconds }: { max: number; windowSeconds: number }): RateLimit {
   const windowMs = windowSeconds * 1000
-  const calls = new Map<string, number[]>()
+  const windows = new Map<string, { startMs: number; calls: number }>()
   return (key, nowMs) => {
-    const recent = (calls.get(key) ?? []).filter((at) => at > nowMs - windowMs)
-    calls.delete(key)
-    if (recent.length >= max) {
-      calls.set(key, recent)
-      const oldest = recent[0] ?? nowMs
-      return { ok: false, retryAfterSeconds: Math.max(1, Math.ceil((oldest + windowMs - nowMs) / 1000)) }
-    }
-    recent.push(nowMs)
-    calls.set(key, recent)
-    if (calls.size > MAX_KEYS) calls.delete(calls.keys().next().value as string)
+    const known = windows.get(key)
+    const window = known !== undefined && nowMs - known.startMs < windowMs ? known : { startMs: nowMs, calls: 0 }
+    windows.delete(key)
+    windows.set(key, window)
+    if (windows.size > MAX_KEYS) windows.delete(windows.keys().next().value as string)
+    if (window.calls >= max) return { ok: false, retryAfterSeconds: Math.max(1, Math.ceil((window.startMs + windowMs - nowMs) / 1000)) }
+    window.calls += 1
     return { ok: true }
   }
 }

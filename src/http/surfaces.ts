@@ -1,0 +1,31 @@
+// Every path the gateway answers without a bearer, in one list. What is not here needs one: a new route is closed
+// until somebody writes it down.
+
+export interface PublicPath {
+  readonly path: string
+  readonly methods: readonly string[]
+  /** Health is asked by load balancers that no allow-list knows. */
+  readonly exemptFromAllowList?: boolean
+}
+
+export const PUBLIC_PATHS: readonly PublicPath[] = [
+  { path: '/', methods: ['GET', 'HEAD'] },
+  { path: '/healthz', methods: ['GET', 'HEAD'], exemptFromAllowList: true },
+  { path: '/readyz', methods: ['GET', 'HEAD'], exemptFromAllowList: true },
+  { path: '/protocol', methods: ['GET', 'HEAD'] },
+  { path: '/api/hello', methods: ['GET', 'HEAD'] },
+  { path: '/.well-known/oauth-authorization-server', methods: ['GET', 'HEAD', 'POST'] },
+  { path: '/oauth/device_authorization', methods: ['POST'] },
+  { path: '/oauth/token', methods: ['POST'] },
+  { path: '/oauth/revoke', methods: ['POST'] },
+  { path: '/oauth/callback', methods: ['GET', 'HEAD'] },
+  { path: '/device', methods: ['GET', 'HEAD', 'POST'] },
+  { path: '/device/deny', methods: ['POST'] },
+]
+
+const byPath = new Map(PUBLIC_PATHS.map((entry) => [entry.path, entry]))
+
+/** The public entry of exactly this path, or undefined when the path needs a bearer. */
+export function publicPath(path: string): PublicPath | undefined {
+  return byPath.get(path)
+}

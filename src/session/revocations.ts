@@ -1,0 +1,52 @@
+// Which sign-ins are revoked, held in memory and refreshed from the database every second, so that the check costs a
+// request nothing. While the database is away the last list stands; tokens that nobody revoked keep working.
+import type { Database } from '../db/connect.ts'
+import type { Observe } from '../observe/events.ts'
+import { loadRevoked } from './store.ts'
+
+export interface Revocations {
+  isRevoked(sid: string): boolean
+  /** Takes effect on this replica at once; the database tells the others. */
+  add(sid: string): void
+  refresh(): Promise<void>
+  start(): void
+  stop(): void
+}
+
+const POLL_MS = 1000
+
+/** `horizonSeconds`: a sign-in revoked longer ago than a token lives needs no entry. */
+export function createRevocations(deps: { db: Database; observe: Observe; horizonSeconds: number }): Revocations {
+  let listed: ReadonlySet<string> = new Set()
+  /** Added here, and perhaps not yet in what the database answered. */
+  const local = new Map<string, number>()
+  let timer: Timer | undefined
+  let polling = false
+
+  async function refresh(): Promise<void> {
+    listed = await loadRevoked(deps.db, deps.horizonSeconds + 120)
+    for (const [sid, at] of local) if (listed.has(sid) || at < Date.now() - deps.horizonSeconds * 1000) local.delete(sid)
+  }
+
+  async function poll(): Promise<void> {
+    if (polling) return
+    polling = true
+    try {
+      await refresh()
+    } catch (error) {
+      deps.observe({ op: 'warn', message: `revocations: keeping the last list: ${(error as Error).message}`, repeat: 'revocations.poll' })
+    } finally {
+      polling = false
+    }
+  }
+
+  return {
+    isRevoked: (sid) => listed.has(sid) || local.has(sid),
+    add: (sid) => void local.set(sid, Date.now()),
+    refresh,
+    start: () => {
+      timer = setInterval(poll, POLL_MS)
+    },
+    stop: () => clearInterval(timer),
+  }
+}
