@@ -1,0 +1,56 @@
+// Writes observations: audit events as one JSON line each, operations as text or JSON, both to stderr.
+import { isAudit, type Level, type Observation, type Observe } from './events.ts'
+
+export interface SinkOptions {
+  level: Level
+  format: 'text' | 'json'
+  write: (line: string) => void
+  now: () => Date
+}
+
+const LEVELS: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+/** Lines of the same kind within this time are counted instead of written. */
+const REPEAT_MS = 30_000
+
+/** A sink that never throws: a log that cannot be written must not stop a request. */
+export function createSink({ level, format, write, now }: SinkOptions): Observe {
+  const repeats = new Map<string, { until: number; held: number }>()
+
+  /** Undefined when the line is held back; else what to append about those held before it. */
+  function admitRepeat(key: string | undefined): string | undefined {
+    if (key === undefined) return ''
+    const nowMs = now().getTime()
+    const known = repeats.get(key)
+    if (known !== undefined && nowMs < known.until) {
+      known.held += 1
+      return undefined
+    }
+    repeats.set(key, { until: nowMs + REPEAT_MS, held: 0 })
+    return known !== undefined && known.held > 0 ? ` (${known.held} more like this were not written)` : ''
+  }
+
+  return (observation: Observation) => {
+    const ts = now().toISOString()
+    if (isAudit(observation)) return write(`${toLine({ ts, ...observation })}\n`)
+    if (LEVELS[observation.op] < LEVELS[level]) return
+    const suffix = admitRepeat(observation.repeat)
+    if (suffix === undefined) return
+    const message = observation.message + suffix
+    const id = observation.request_id
+    if (format === 'json') return write(`${toLine({ ts, level: observation.op, message, ...(id === undefined ? {} : { request_id: id }) })}\n`)
+    write(`[gateway] ${ts} ${observation.op} ${printable(message)}${id === undefined ? '' : ` request_id=${id}`}\n`)
+  }
+}
+
+/** One line of JSON whatever the values hold: control characters, C1 and the Unicode line ends are escaped. */
+function toLine(record: object): string {
+  return JSON.stringify(record).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeUnit)
+}
+
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeUnit)
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
