@@ -14,7 +14,9 @@ const CLOCK_SKEW_SECONDS = 60
 /** No configuration mints a longer-lived token, so a longer-lived one is a forgery. */
 const MAX_LIFETIME_SECONDS = 24 * 3600
 /** The client drops a credential of more than 16,384 characters. */
-const MAX_TOKEN_CHARACTERS = 16_000
+const MAX_TOKEN_CHARACTERS = 16_384
+/** The server takes 16 KiB of headers, and a client may send the token in two of them. */
+const MAX_GROUP_CHARACTERS = 4500
 const MAX_CACHED = 20_000
 
 export type VerifyReason = 'malformed' | 'unknown_key' | 'bad_signature_or_claims' | 'expired' | 'bad_claims'
@@ -70,7 +72,7 @@ export function createTokens({ secrets, issuer, ttlSeconds, relevantGroups = new
         sid,
         ...(identity.email === undefined ? {} : { email: identity.email }),
         ...(identity.name === undefined ? {} : { name: identity.name.slice(0, 256) }),
-        groups: fittingGroups(identity.groups, relevantGroups, MAX_TOKEN_CHARACTERS / 2),
+        groups: fittingGroups(identity.groups, relevantGroups, MAX_GROUP_CHARACTERS),
       }
       const token = await new SignJWT(claims)
         .setProtectedHeader({ alg: 'HS256', typ: TYPE, kid: signingKid })
@@ -106,7 +108,7 @@ function keyId(secret: Secret): string {
 
 /** Only the canonical spelling of a token is a token: padding, blanks and spare bits are refused. */
 function readKid(token: string): string | undefined {
-  if (token.length > MAX_TOKEN_CHARACTERS + 384 || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined
+  if (token.length > MAX_TOKEN_CHARACTERS || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined
   const [head = '', payload = '', signature = ''] = token.split('.')
   if (![head, payload, signature].every(isCanonical)) return undefined
   try {

@@ -1,0 +1,105 @@
+// What happens to every request, as a list of named steps, each of which can refuse. Relayed requests leave the list
+// before the router; everything else goes on to it with one canonical path.
+import { GatewayError } from '../errors.ts'
+import type { Observe } from '../observe/events.ts'
+import type { Principal } from '../principal.ts'
+import type { Result } from '../std/result.ts'
+import { presentedToken } from './authenticate.ts'
+import { anthropicError } from './errors/anthropic.ts'
+import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
+import { setContext, type RequestContext } from './request-context.ts'
+import { withCommonHeaders } from './response-headers.ts'
+import { publicPath } from './surfaces.ts'
+
+export type Route = (request: Request, context: RequestContext) => Promise<Response>
+
+export interface PipelineDeps {
+  limits: GateLimits
+  hsts: boolean
+  /** The caller's address, from the socket's peer and the forwarding headers of proxies that are trusted. */
+  clientIp: (peer: string, headers: Headers) => string
+  /** Why this address may not speak to us, or undefined when it may. */
+  refuseAddress: (ip: string, exemptFromAllowList: boolean) => string | undefined
+  verify: (token: string) => Promise<Result<Principal, string>>
+  /** Paths that bypass the router, by `METHOD path`. */
+  direct: ReadonlyMap<string, Route>
+  router: (request: Request) => Response | Promise<Response>
+  isDraining: () => boolean
+  observe: Observe
+}
+
+/** Answers one request. Never throws: what is not a refusal of ours is `internal`, and its text stays in the log. */
+export function createPipeline(deps: PipelineDeps): (request: Request, peer: string) => Promise<Response> {
+  return async (request, peer) => {
+    const requestId = crypto.randomUUID()
+    const clientIp = deps.clientIp(peer, request.headers)
+    const response = await answer(deps, request, requestId, clientIp)
+    return withCommonHeaders(response, requestId, deps.hsts)
+  }
+}
+
+async function answer(deps: PipelineDeps, request: Request, requestId: string, clientIp: string): Promise<Response> {
+  try {
+    const target = admit(request, deps.limits)
+    if (isRefusal(target)) return refuseTarget(target, requestId)
+    const open = publicPath(target.path)
+    checkAddress(deps, clientIp, target, open?.exemptFromAllowList === true, requestId)
+    checkDraining(deps, target)
+    const isOpen = open !== undefined && open.methods.includes(request.method)
+    const principal = isOpen ? undefined : await authenticate(deps, request, target, requestId, clientIp)
+    const context: RequestContext = { requestId, clientIp, principal, receivedAt: Date.now() }
+    const direct = deps.direct.get(`${request.method} ${target.path}`)
+    return direct ? await direct(request, context) : await route(deps, request, target, context)
+  } catch (error) {
+    return failure(deps, error, requestId)
+  }
+}
+
+function refuseTarget(refusal: GateRefusal, requestId: string): Response {
+  const headers = { connection: 'close', ...(refusal.allow === undefined ? {} : { allow: refusal.allow }) }
+  return anthropicError(new GatewayError('invalid_request', refusal.message, { status: refusal.status, headers }), requestId)
+}
+
+function checkAddress(deps: PipelineDeps, clientIp: string, target: Admitted, exempt: boolean, requestId: string): void {
+  const reason = deps.refuseAddress(clientIp, exempt)
+  if (reason === undefined) return
+  deps.observe({ evt: 'access.denied', request_id: requestId, client_ip: clientIp, reason, path: target.path })
+  throw new GatewayError('forbidden', 'access denied from this address')
+}
+
+/** While draining, health is still answered and everything new is sent elsewhere. */
+function checkDraining(deps: PipelineDeps, target: Admitted): void {
+  if (!deps.isDraining() || target.path === '/healthz' || target.path === '/readyz') return
+  throw new GatewayError('unavailable', 'the gateway is restarting; try again', { headers: { 'retry-after': '1', connection: 'close' } })
+}
+
+async function authenticate(deps: PipelineDeps, request: Request, target: Admitted, requestId: string, clientIp: string): Promise<Principal> {
+  const presented = presentedToken(request.headers)
+  const result = presented.ok ? await deps.verify(presented.value) : presented
+  if (result.ok) return result.value
+  deps.observe({ evt: 'auth.denied', request_id: requestId, client_ip: clientIp, reason: result.reason, method: request.method, path: target.path })
+  throw new GatewayError('unauthenticated', 'invalid token')
+}
+
+/** The router sees a host and a path of ours, never the client's Host: it finds the path by position. */
+async function route(deps: PipelineDeps, request: Request, target: Admitted, context: RequestContext): Promise<Response> {
+  const inner = new Request(`http://gatehouse.internal${target.path}${target.query}`, request)
+  setContext(inner, context)
+  return deps.router(inner)
+}
+
+function failure(deps: PipelineDeps, error: unknown, requestId: string): Response {
+  if (error instanceof GatewayError) {
+    if (error.reason !== undefined) deps.observe({ op: 'warn', message: error.reason, request_id: requestId })
+    return anthropicError(error, requestId)
+  }
+  deps.observe({ op: 'error', message: `unexpected failure: ${describe(error)}`, request_id: requestId })
+  return anthropicError(new GatewayError('internal', 'internal error'), requestId)
+}
+
+/** Name and place of a bug; messages of our own errors only, because a foreign one may quote what it was given. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error
+  const place = error.stack?.split('\n').find((line) => line.trim().startsWith('at '))?.trim() ?? ''
+  return `${error.name} ${place}`
+}

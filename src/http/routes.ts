@@ -1,0 +1,28 @@
+// What the gateway says of itself to anybody: alive, ready, the protocol it speaks, and a small status page.
+import { Elysia } from 'elysia'
+import protocol from '../../docs/protocol.md' with { type: 'text' }
+import { html, renderPage } from './page.ts'
+
+const NO_STORE = { 'cache-control': 'no-store' }
+
+export function publicRoutes({ isReady, version }: { isReady: () => boolean; version: string }) {
+  const text = (body: string, status = 200, type = 'text/plain; charset=utf-8') =>
+    new Response(body, { status, headers: { 'content-type': type, ...NO_STORE } })
+  return new Elysia({ name: 'public' })
+    .get('/healthz', () => text('ok'))
+    .get('/readyz', () => (isReady() ? text('ready') : text('not ready', 503)))
+    .get('/api/hello', () => Response.json({ message: 'hello' }, { headers: NO_STORE }))
+    .get('/protocol', () => text(protocol.replaceAll('{{version}}', version), 200, 'text/markdown; charset=utf-8'))
+    .get('/', () => statusPage(isReady(), version))
+}
+
+/** Says that something lives here, and nothing a stranger could use. */
+function statusPage(ready: boolean, version: string): Response {
+  return renderPage({
+    title: 'gatehouse',
+    body: html`<h1>gatehouse</h1>
+      <p role="status">${ready ? 'This gateway is up.' : 'This gateway is up, but it is not ready to sign people in.'}</p>
+      <p>Sign in from Claude Code with <code>/login</code>. How it speaks is written down in <a href="/protocol">the protocol</a>.</p>
+      <p><small>version ${version}</small></p>`,
+  })
+}

@@ -1,0 +1,77 @@
+// The listener. One Bun.serve; with TLS the certificate is read again when its files change.
+import type { Server } from 'bun'
+import { watchCertificate, type Certificate, type CertificatePaths } from './certificate.ts'
+import { BootError } from '../errors.ts'
+import type { Observe } from '../observe/events.ts'
+
+export interface ServerOptions {
+  host: string
+  port: number
+  tls: CertificatePaths | undefined
+  maxBodyBytes: number
+  handle: (request: Request, peer: string) => Promise<Response>
+  observe: Observe
+}
+
+export interface Listener {
+  readonly port: number
+  /** Stops accepting and waits for what is in flight. */
+  close(): Promise<void>
+  /** Cuts every connection. */
+  abort(): void
+}
+
+/** Seconds without a byte from a client that has a request open; a stream has its own clock. */
+const IDLE_TIMEOUT_SECONDS = 60
+
+/** Listens. Throws BootError when the address is taken: two processes never share a port by accident. */
+export async function listen(options: ServerOptions): Promise<Listener> {
+  const { tls, observe } = options
+  const certificate = tls && (await watchCertificate(tls, observe, replace))
+  let server = serve(options, options.port, certificate?.current())
+  const port = server.port as number
+  const closing: Promise<void>[] = []
+
+  /** Bun keeps the certificate a listener began with, so a new one needs a new listener; running answers finish on the old one. */
+  function replace(next: Certificate): void {
+    closing.push(server.stop(false))
+    server = serve(options, port, next)
+    observe({ op: 'info', message: 'listen.tls: the certificate files changed; new connections get the new certificate' })
+  }
+
+  return {
+    port,
+    async close() {
+      certificate?.stop()
+      await Promise.all([server.stop(false), ...closing])
+    },
+    abort() {
+      certificate?.stop()
+      void server.stop(true)
+    },
+  }
+}
+
+function serve({ host, maxBodyBytes, handle }: ServerOptions, port: number, tls: Certificate | undefined): Server<undefined> {
+  try {
+    return Bun.serve({
+      hostname: host,
+      port,
+      reusePort: false,
+      idleTimeout: IDLE_TIMEOUT_SECONDS,
+      maxRequestBodySize: maxBodyBytes,
+      development: false,
+      ...(tls === undefined ? {} : { tls }),
+      fetch(request, server) {
+        // A model may think for minutes before it says a byte.
+        server.timeout(request, 0)
+        return handle(request, server.requestIP(request)?.address ?? '')
+      },
+      error: () => new Response(null, { status: 500 }),
+    })
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? 'unknown'
+    const why = code === 'EADDRINUSE' ? 'the port is already in use' : code === 'EACCES' ? 'permission denied' : `cannot listen (${code})`
+    throw new BootError(`listen: ${host}:${port}: ${why}`)
+  }
+}
