@@ -30,5 +30,5 @@ function matches(match: Match, person: Person): boolean {
 
 function domainOf(email: string | undefined): string | undefined {
   const at = email?.lastIndexOf('@') ?? -1
-  return at < 1 ? undefined : email?.slice(at + 1).toLowerCase()
+  return at < 1 ? undefined : email?.slice(at + 1).toLowerCase() || undefined
 }
