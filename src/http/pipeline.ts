@@ -1,6 +1,7 @@
 // What happens to every request, as a list of named steps, each of which can refuse. Relayed requests leave the list
 // before the router; everything else goes on to it with one canonical path.
 import { GatewayError } from '../errors.ts'
+import { describeError } from '../observe/describe-error.ts'
 import type { Observe } from '../observe/events.ts'
 import type { Principal } from '../principal.ts'
 import type { Result } from '../std/result.ts'
@@ -93,13 +94,6 @@ function failure(deps: PipelineDeps, error: unknown, requestId: string): Respons
     if (error.reason !== undefined) deps.observe({ op: 'warn', message: error.reason, request_id: requestId })
     return anthropicError(error, requestId)
   }
-  deps.observe({ op: 'error', message: `unexpected failure: ${describe(error)}`, request_id: requestId })
+  deps.observe({ op: 'error', message: `unexpected failure: ${describeError(error)}`, request_id: requestId })
   return anthropicError(new GatewayError('internal', 'internal error'), requestId)
-}
-
-/** Name and place of a bug; messages of our own errors only, because a foreign one may quote what it was given. */
-export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error
-  const place = error.stack?.split('\n').find((line) => line.trim().startsWith('at '))?.trim() ?? ''
-  return `${error.name} ${place}`
 }

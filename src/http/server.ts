@@ -8,7 +8,6 @@ export interface ServerOptions {
   host: string
   port: number
   tls: CertificatePaths | undefined
-  maxBodyBytes: number
   handle: (request: Request, peer: string) => Promise<Response>
   observe: Observe
 }
@@ -52,17 +51,18 @@ export async function listen(options: ServerOptions): Promise<Listener> {
   }
 }
 
-function serve({ host, maxBodyBytes, handle }: ServerOptions, port: number, tls: Certificate | undefined): Server<undefined> {
+function serve({ host, handle }: ServerOptions, port: number, tls: Certificate | undefined): Server<undefined> {
   try {
     return Bun.serve({
       hostname: host,
       port,
       reusePort: false,
       idleTimeout: IDLE_TIMEOUT_SECONDS,
-      maxRequestBodySize: maxBodyBytes,
+      // Each route has its own cap (http/body.ts) and its own rendering of 413; Bun's would be plain text.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       development: false,
       ...(tls === undefined ? {} : { tls }),
-      fetch(request, server) {
+      fetch: (request, server) => {
         // A model may think for minutes before it says a byte.
         server.timeout(request, 0)
         return handle(request, server.requestIP(request)?.address ?? '')

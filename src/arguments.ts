@@ -1,0 +1,83 @@
+// The command line. Pure.
+
+export type Command =
+  | { name: 'serve'; config: string }
+  | { name: 'demo'; port: number | undefined; directory: string | undefined }
+  | { name: 'health'; url: string }
+  | { name: 'config check' | 'config print'; config: string }
+  | { name: 'config example' | 'version' | 'help' }
+
+export type ParsedArguments = { ok: true; command: Command } | { ok: false; problem: string }
+
+export const USAGE = `usage:
+  gatehouse serve --config FILE          run the gateway
+  gatehouse demo [--port N] [--data DIR] try everything on this machine, nothing else needed
+  gatehouse config check --config FILE   say what is wrong with a configuration
+  gatehouse config print --config FILE   print it with defaults applied and secrets hidden
+  gatehouse config example               print a configuration to start from
+  gatehouse health [URL]                 exit 0 when the gateway at URL is ready
+  gatehouse --version | --help
+`
+
+const FLAGS: Record<string, readonly string[]> = {
+  serve: ['config'],
+  demo: ['port', 'data'],
+  health: [],
+  'config check': ['config'],
+  'config print': ['config'],
+  'config example': [],
+}
+const DEFAULT_HEALTH_URL = 'http://127.0.0.1:8080'
+
+/** Reads the words after the program's name. `--config FILE` alone means `serve`, as the reference's command line does. */
+export function parseArguments(argv: readonly string[]): ParsedArguments {
+  if (argv.includes('--help') || argv.includes('-h') || argv[0] === 'help') return { ok: true, command: { name: 'help' } }
+  if (argv[0] === '--version' || argv[0] === '-v' || argv[0] === 'version') return { ok: true, command: { name: 'version' } }
+  const { words, flags, problem } = splitFlags(argv)
+  if (problem !== undefined) return { ok: false, problem }
+  const name = words[0] === 'config' ? words.slice(0, 2).join(' ') : (words[0] ?? (flags.has('config') ? 'serve' : ''))
+  const known = FLAGS[name]
+  if (known === undefined) return { ok: false, problem: name === '' ? 'a command is needed' : `unknown command "${name}"` }
+  const stray = [...flags.keys()].find((flag) => !known.includes(flag))
+  if (stray !== undefined) return { ok: false, problem: `"${name}" takes no --${stray}` }
+  const extra = words[name === 'health' ? 2 : name.split(' ').length]
+  if (extra !== undefined) return { ok: false, problem: `unexpected "${extra}"` }
+  return toCommand(name, flags, words)
+}
+
+function toCommand(name: string, flags: ReadonlyMap<string, string>, words: readonly string[]): ParsedArguments {
+  const config = flags.get('config')
+  switch (name) {
+    case 'serve':
+    case 'config check':
+    case 'config print':
+      return config === undefined ? { ok: false, problem: `"${name}" needs --config FILE` } : { ok: true, command: { name, config } }
+    case 'demo': {
+      const port = flags.get('port')
+      if (port !== undefined && !/^\d{1,5}$/.test(port)) return { ok: false, problem: '--port needs a number' }
+      return { ok: true, command: { name, port: port === undefined ? undefined : Number(port), directory: flags.get('data') } }
+    }
+    case 'health':
+      return { ok: true, command: { name, url: words[1] ?? DEFAULT_HEALTH_URL } }
+    default:
+      return { ok: true, command: { name: 'config example' } }
+  }
+}
+
+function splitFlags(argv: readonly string[]): { words: string[]; flags: Map<string, string>; problem?: string } {
+  const words: string[] = []
+  const flags = new Map<string, string>()
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] as string
+    if (!word.startsWith('--')) {
+      words.push(word)
+      continue
+    }
+    const [flag = '', inline] = word.slice(2).split(/=(.*)/s)
+    const value = inline ?? argv[++at]
+    if (value === undefined) return { words, flags, problem: `--${flag} needs a value` }
+    if (flags.has(flag)) return { words, flags, problem: `--${flag} is given twice` }
+    flags.set(flag, value)
+  }
+  return { words, flags }
+}

@@ -1,0 +1,32 @@
+import { describe, expect, test } from 'bun:test'
+import { parseArguments } from '../../src/arguments.ts'
+
+describe('parseArguments', () => {
+  test.each([
+    [['serve', '--config', 'a.yaml'], { name: 'serve', config: 'a.yaml' }],
+    [['serve', '--config=a=b.yaml'], { name: 'serve', config: 'a=b.yaml' }],
+    [['--config', 'a.yaml'], { name: 'serve', config: 'a.yaml' }],
+    [['config', 'check', '--config', 'a.yaml'], { name: 'config check', config: 'a.yaml' }],
+    [['config', 'example'], { name: 'config example' }],
+    [['demo', '--port', '9000'], { name: 'demo', port: 9000, directory: undefined }],
+    [['health'], { name: 'health', url: 'http://127.0.0.1:8080' }],
+    [['health', 'http://127.0.0.1:9'], { name: 'health', url: 'http://127.0.0.1:9' }],
+    [['--version'], { name: 'version' }],
+    [['serve', '--help'], { name: 'help' }],
+  ])('reads %j', (argv, command) => {
+    expect(parseArguments(argv)).toEqual({ ok: true, command } as never)
+  })
+
+  test.each([
+    [[], 'a command is needed'],
+    [['serv', '--config', 'a'], 'unknown command "serv"'],
+    [['serve'], '"serve" needs --config FILE'],
+    [['serve', '--config'], '--config needs a value'],
+    [['serve', '--config', 'a', '--config', 'b'], '--config is given twice'],
+    [['serve', '--config', 'a', '--secret', 'b'], '"serve" takes no --secret'],
+    [['serve', 'a.yaml', '--config', 'b'], 'unexpected "a.yaml"'],
+    [['demo', '--port', 'x'], '--port needs a number'],
+  ])('refuses %j with a sentence', (argv, problem) => {
+    expect(parseArguments(argv)).toEqual({ ok: false, problem })
+  })
+})
