@@ -1,5 +1,5 @@
 // Which IP addresses outbound requests may reach. Pure: judges the textual form a resolver gives.
-import { BlockList, isIP } from 'node:net'
+import { matchesCidr, parseCidr, parseIp, type Cidr } from '../std/cidr.ts'
 
 export type AddressVerdict = 'allowed' | 'loopback' | 'blocked'
 
@@ -29,67 +29,38 @@ const BLOCKED: readonly string[] = [
 ]
 const LOOPBACK: readonly string[] = ['127.0.0.0/8', '::1/128']
 
-const blocked = listOf(BLOCKED)
-const loopback = listOf(LOOPBACK)
+const cidrs = (texts: readonly string[]) => texts.map((text) => parseCidr(text) as Cidr)
+const blocked = cidrs(BLOCKED)
+const loopback = cidrs(LOOPBACK)
 
 /** Refused by name as well, because a forward proxy would resolve it out of our sight. */
 export function isMetadataName(host: string): boolean {
   return METADATA_NAMES.has(host.toLowerCase().replace(/\.$/, ''))
 }
 
-/** Private ranges are allowed: that is where identity providers and gateways live. What is no address is blocked. */
+/**
+ * Private ranges are allowed: that is where identity providers and gateways live. What is no address is blocked, and
+ * so is one with a zone (`fe80::1%eth0`), which only link-local addresses have.
+ */
 export function judgeAddress(text: string): AddressVerdict {
-  const family = isIP(text)
-  // A zone id (`fe80::1%eth0`) only has a meaning for link-local addresses.
-  if (family === 0 || text.includes('%')) return 'blocked'
-  if (family === 6) {
-    const embedded = embeddedIpv4(expand(text))
-    if (embedded !== undefined) return judgeAddress(embedded)
-  }
-  const kind = family === 6 ? 'ipv6' : 'ipv4'
-  if (blocked.check(text, kind)) return 'blocked'
-  return loopback.check(text, kind) ? 'loopback' : 'allowed'
+  const ip = parseIp(text)
+  if (ip === undefined) return 'blocked'
+  const embedded = ip.bytes.length === 16 ? embeddedIpv4(ip.bytes) : undefined
+  if (embedded !== undefined) return judgeAddress(embedded)
+  if (blocked.some((cidr) => matchesCidr(cidr, ip))) return 'blocked'
+  return loopback.some((cidr) => matchesCidr(cidr, ip)) ? 'loopback' : 'allowed'
 }
 
 /**
- * The IPv4 address that a transition form stands for, since the packet ends up there: IPv4-mapped and -translated
- * (RFC 4291 §2.5.5.2, RFC 2765), IPv4-compatible (RFC 4291 §2.5.5.1), NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056).
+ * The IPv4 address that a transition form stands for, since the packet ends up there: IPv4-translated (RFC 2765),
+ * IPv4-compatible (RFC 4291 §2.5.5.1), NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056). The mapped form is already read as IPv4.
  */
-function embeddedIpv4(groups: readonly number[]): string | undefined {
-  const starts = (...prefix: number[]) => prefix.every((group, index) => groups[index] === group)
-  const [, first = 0, second = 0, , , , high = 0, low = 0] = groups
-  if (starts(0, 0, 0, 0, 0, 0xffff) || starts(0, 0, 0, 0, 0xffff, 0)) return dotted(high, low)
-  if (starts(0x64, 0xff9b, 0, 0, 0, 0) || starts(0x64, 0xff9b, 1)) return dotted(high, low)
-  if (starts(0x2002)) return dotted(first, second)
+function embeddedIpv4(bytes: Uint8Array): string | undefined {
+  const starts = (prefix: string) => Buffer.from(bytes).toString('hex').startsWith(prefix)
+  const tail = bytes.subarray(12)
+  if (starts('0064ff9b0000000000000000') || starts('0064ff9b0001') || starts('0000000000000000ffff0000')) return tail.join('.')
+  if (starts('2002')) return bytes.subarray(2, 6).join('.')
   // `::` and `::1` are addresses of their own.
-  if (starts(0, 0, 0, 0, 0, 0) && (high !== 0 || low > 1)) return dotted(high, low)
+  if (starts('000000000000000000000000') && !starts('000000000000000000000000000000')) return tail.join('.')
   return undefined
-}
-
-function dotted(high: number, low: number): string {
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
-}
-
-/** The eight groups of a valid IPv6 address, a dotted tail included. */
-function expand(text: string): number[] {
-  const hexadecimal = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => `${hex(a, b)}:${hex(c, d)}`)
-  const [head = '', tail] = hexadecimal.split('::')
-  const parse = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)))
-  if (tail === undefined) return parse(head)
-  const left = parse(head)
-  const right = parse(tail)
-  return [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right]
-}
-
-function hex(high: string, low: string): string {
-  return (Number(high) * 256 + Number(low)).toString(16)
-}
-
-function listOf(ranges: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const range of ranges) {
-    const [network = '', bits = ''] = range.split('/')
-    list.addSubnet(network, Number(bits), isIP(network) === 6 ? 'ipv6' : 'ipv4')
-  }
-  return list
 }
