@@ -10,7 +10,7 @@ export const storeSchema = v.pipe(
     readiness_grace_seconds: described(v.optional(integer(0, 86_400), 0), 'How long the gateway stays ready while PostgreSQL is away.'),
     embedded: described(v.optional(text()), 'A directory: PostgreSQL runs inside the program. For evaluation and a single small host.'),
   }),
-  v.forward(v.check(({ postgres_url, embedded }) => (postgres_url === undefined) !== (embedded === undefined), 'give either store.postgres_url or store.embedded'), ['postgres_url']),
+  v.forward(v.partialCheck([['postgres_url'], ['embedded']], ({ postgres_url, embedded }) => (postgres_url === undefined) !== (embedded === undefined), 'give either store.postgres_url or store.embedded'), ['postgres_url']),
 )
 
 export type StoreConfig = v.InferOutput<typeof storeSchema>

@@ -3,11 +3,18 @@ import { cidr, described, integer, list, text, url } from '../std/fields.ts'
 
 const isLoopbackHost = (host: string) => host === 'localhost' || host === '::1' || /^127\./.test(host)
 
+const publicUrl = () =>
+  v.pipe(
+    url(),
+    v.check(isOrigin, 'must be an origin: no path and no query'),
+    v.check(isHttpsOrLoopback, 'must be https; http is for loopback addresses only'),
+  )
+
 export const listenSchema = v.pipe(
   v.strictObject({
     host: described(v.optional(text(), '0.0.0.0'), 'Address to listen on.'),
     port: described(v.optional(integer(0, 65_535), 8080), 'Port to listen on; text that is a number is accepted.'),
-    public_url: described(v.optional(url()), 'The external origin, https. Required unless `host` is loopback; never taken from forwarded headers.'),
+    public_url: described(v.optional(publicUrl()), 'The external origin, https. Required unless `host` is loopback; never taken from forwarded headers.'),
     tls: described(v.optional(v.strictObject({ cert: text(), key: text() })), 'PEM files; read again when they change.'),
     trusted_proxies: described(v.optional(list(cidr({ allowPort: true })), []), 'Proxies whose `X-Forwarded-For` is believed.'),
     metrics: described(
@@ -17,12 +24,7 @@ export const listenSchema = v.pipe(
     drain_seconds: described(v.optional(integer(0, 86_400), 60), 'How long streams may finish after SIGTERM.'),
   }),
   v.forward(
-    v.check(({ host, public_url }) => public_url !== undefined || isLoopbackHost(host), 'is required unless listen.host is a loopback address'),
-    ['public_url'],
-  ),
-  v.forward(v.check(({ public_url }) => public_url === undefined || isOrigin(public_url), 'must be an origin: no path and no query'), ['public_url']),
-  v.forward(
-    v.check(({ public_url }) => public_url === undefined || isHttpsOrLoopback(public_url), 'must be https; http is for loopback addresses only'),
+    v.partialCheck([['host'], ['public_url']], ({ host, public_url }) => public_url !== undefined || isLoopbackHost(host), 'is required unless listen.host is a loopback address'),
     ['public_url'],
   ),
 )

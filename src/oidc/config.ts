@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { boolean, described, integer, list, secret, someOf, text, url } from '../std/fields.ts'
+import { boolean, described, integer, list, oneOrMore, secret, someOf, text, url } from '../std/fields.ts'
 
 const claim = () => v.pipe(text(), v.check((value) => !value.startsWith('/') || /^(\/([^~/]|~[01])*)+$/.test(value), 'is not a JSON pointer (RFC 6901)'))
 
@@ -54,17 +54,17 @@ export const issuerSchema = v.pipe(
     ca_cert_pem: described(v.optional(text()), 'Certificate authority of the provider, PEM.'),
   }),
   v.forward(
-    v.check(({ client_secret, private_key_jwt, federated_token_file }) => [client_secret, private_key_jwt, federated_token_file].filter((given) => given !== undefined).length <= 1, 'give one of client_secret, private_key_jwt, federated_token_file'),
+    v.partialCheck([['client_secret'], ['private_key_jwt'], ['federated_token_file']], ({ client_secret, private_key_jwt, federated_token_file }) => [client_secret, private_key_jwt, federated_token_file].filter((given) => given !== undefined).length <= 1, 'give one of client_secret, private_key_jwt, federated_token_file'),
     ['client_secret'],
   ),
   v.forward(
-    v.check(({ client_secret, private_key_jwt, federated_token_file, token_endpoint_auth_method }) => token_endpoint_auth_method === 'none' || (client_secret ?? private_key_jwt ?? federated_token_file) !== undefined, 'is required (or private_key_jwt, or federated_token_file)'),
+    v.partialCheck([['client_secret'], ['private_key_jwt'], ['federated_token_file'], ['token_endpoint_auth_method']], ({ client_secret, private_key_jwt, federated_token_file, token_endpoint_auth_method }) => token_endpoint_auth_method === 'none' || (client_secret ?? private_key_jwt ?? federated_token_file) !== undefined, 'is required (or private_key_jwt, or federated_token_file)'),
     ['client_secret'],
   ),
 )
 
 export const oidcSchema = v.pipe(
-  v.union([v.pipe(issuerSchema, v.transform((issuer) => [issuer])), someOf(issuerSchema)], 'must be one issuer or a list of issuers'),
+  oneOrMore(issuerSchema),
   v.check((issuers) => issuers.length === 1 || new Set(issuers.map(({ name }) => name)).size === issuers.length, 'several issuers need distinct names'),
 )
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { decimal, described, document, integer, list, secret, someOf, text, url } from '../std/fields.ts'
+import { decimal, described, document, integer, list, oneOrMore, secret, text, url } from '../std/fields.ts'
 
 const PLACEHOLDER = /^(change[-_ ]?me|secret|password|your[-_ ]|example|placeholder|<)|^(.)\2+$/i
 
@@ -11,7 +11,7 @@ const jwtSecret = () =>
 
 export const sessionSchema = v.strictObject({
   jwt_secret: described(
-    v.union([v.pipe(jwtSecret(), v.transform((value) => [value])), someOf(jwtSecret())], 'must be a secret of at least 32 bytes, or a list of them'),
+    oneOrMore(jwtSecret()),
     'Signs tokens and seals what is stored. Of a list the first signs and all verify, so that it can be rotated.',
   ),
   ttl_hours: described(v.optional(decimal(1 / 3600, 24), 1), 'Lifetime of an access token.'),

@@ -70,5 +70,12 @@ export const list = <schema extends v.GenericSchema>(item: schema) => v.array(it
 export const someOf = <schema extends v.GenericSchema>(item: schema) =>
   v.pipe(list(item), v.check((items) => items.length > 0, 'must name at least one'))
 
+/** One value, or a list of them; always a list afterwards. Judged by its shape, so that the problem named is the real one. */
+export const oneOrMore = <schema extends v.GenericSchema>(item: schema) => {
+  const many = someOf(item)
+  const one = v.pipe(item, v.transform((value) => [value as v.InferOutput<schema>]))
+  return v.lazy((input): v.GenericSchema<unknown, v.InferOutput<schema>[]> => (Array.isArray(input) ? many : one) as never)
+}
+
 /** An optional key with a sentence for the reference. */
 export const described = <schema extends v.GenericSchema>(schema: schema, description: string) => v.pipe(schema, v.description(description))

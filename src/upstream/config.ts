@@ -33,7 +33,7 @@ const anthropicAuth = v.union(
 const anthropic = v.pipe(
   v.strictObject({ provider: v.literal('anthropic'), ...common, auth: anthropicAuth }),
   v.forward(
-    v.check(({ forward_user_identity, base_url }) => !forward_user_identity || (base_url !== undefined && !isAnthropicApi(base_url)), 'is refused for the Anthropic API: people would be named to a third party; it is for a gateway of your own at base_url'),
+    v.partialCheck([['forward_user_identity'], ['base_url']], ({ forward_user_identity, base_url }) => !forward_user_identity || (base_url !== undefined && !isAnthropicApi(base_url)), 'is refused for the Anthropic API: people would be named to a third party; it is for a gateway of your own at base_url'),
     ['forward_user_identity'],
   ),
 )
@@ -96,7 +96,7 @@ const foundry = v.pipe(
     resource: v.optional(urlPart()),
     auth: v.union([v.strictObject({ api_key: secret() }), v.strictObject({ use_azure_ad: v.literal(true, 'must be true') })], 'must hold api_key, or use_azure_ad: true'),
   }),
-  v.forward(v.check(({ resource, base_url }) => (resource === undefined) !== (base_url === undefined), 'give either resource or base_url'), ['resource']),
+  v.forward(v.partialCheck([['resource'], ['base_url']], ({ resource, base_url }) => (resource === undefined) !== (base_url === undefined), 'give either resource or base_url'), ['resource']),
 )
 
 export const PROVIDERS = ['anthropic', 'bedrock', 'mantle', 'anthropicAws', 'anthropicGoogleCloud', 'vertex', 'foundry'] as const
