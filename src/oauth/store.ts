@@ -1,0 +1,117 @@
+// All SQL of the device grant. Each function is one statement, so that replicas and crashes cannot half-do it.
+import { sql } from 'drizzle-orm'
+import type { Database } from '../db/connect.ts'
+import type { Identity } from '../principal.ts'
+import { FIRST_INTERVAL_SECONDS, GRANT_LIFETIME_SECONDS, INTERVAL_STEP_SECONDS, MAX_INTERVAL_SECONDS, type PolledGrant } from './device-grant.ts'
+
+/** False when another waiting grant has this user code. */
+export async function insertGrant(db: Database, grant: { deviceCodeHash: string; userCode: string; requesterIp: string }): Promise<boolean> {
+  const rows = await db.run(sql`
+    insert into device_grant (device_code_hash, user_code, interval_seconds, expires_at, requester_ip)
+    values (${grant.deviceCodeHash}, ${grant.userCode}, ${FIRST_INTERVAL_SECONDS}, now() + make_interval(secs => ${GRANT_LIFETIME_SECONDS}), ${grant.requesterIp})
+    on conflict do nothing
+    returning 1`)
+  return rows.length === 1
+}
+
+/** Begins a browser's way to the identity provider for the waiting grant of this user code; undefined when there is none. */
+export async function insertAttempt(db: Database, attempt: { userCode: string; stateHash: string; browserHash: string; sealed: string }): Promise<string | undefined> {
+  const rows = await db.run<{ device_code_hash: string }>(sql`
+    insert into sign_in_attempt (state_hash, browser_hash, device_code_hash, sealed, expires_at)
+    select ${attempt.stateHash}, ${attempt.browserHash}, device_code_hash, ${attempt.sealed}, expires_at
+    from device_grant where user_code = ${attempt.userCode} and status = 'pending' and expires_at > now()
+    returning device_code_hash`)
+  return rows[0]?.device_code_hash
+}
+
+export interface Attempt {
+  device_code_hash: string
+  sealed: string
+  requester_ip: string
+}
+
+/** Takes an attempt, once, for the browser that began it. */
+export async function takeAttempt(db: Database, stateHash: string, browserHash: string): Promise<Attempt | undefined> {
+  const rows = await db.run<Attempt>(sql`
+    with taken as (
+      delete from sign_in_attempt where state_hash = ${stateHash} and browser_hash = ${browserHash} and expires_at > now()
+      returning device_code_hash, sealed
+    )
+    select taken.*, device_grant.requester_ip from taken join device_grant using (device_code_hash)`)
+  return rows[0]
+}
+
+/** Approves a grant that still waits. False when it was denied, approved or expired in the meantime. */
+export async function approveGrant(db: Database, deviceCodeHash: string, identity: Identity, sealedIdpToken: string | undefined): Promise<boolean> {
+  const rows = await db.run(sql`
+    update device_grant set status = 'approved', identity = ${JSON.stringify(identity)}::jsonb, idp_refresh_token = ${sealedIdpToken ?? null}::text
+    where device_code_hash = ${deviceCodeHash} and status = 'pending' and expires_at > now()
+    returning 1`)
+  return rows.length === 1
+}
+
+/** Denies a grant that still waits. */
+export async function denyGrant(db: Database, deviceCodeHash: string): Promise<void> {
+  await db.run(sql`update device_grant set status = 'denied' where device_code_hash = ${deviceCodeHash} and status = 'pending'`)
+}
+
+/** The same by the code a person sees; undefined when no grant waits under it. */
+export async function denyGrantByCode(db: Database, userCode: string): Promise<string | undefined> {
+  const rows = await db.run<{ device_code_hash: string }>(sql`
+    update device_grant set status = 'denied' where user_code = ${userCode} and status = 'pending' and expires_at > now()
+    returning device_code_hash`)
+  return rows[0]?.device_code_hash
+}
+
+export interface Redemption extends PolledGrant {
+  /** The sign-in that was born, when this poll consumed the grant. */
+  readonly session: { readonly sid: string; readonly identity: Identity; readonly refreshable: boolean } | undefined
+}
+
+/**
+ * One poll: notes it, lengthens the interval when it came too soon, and turns an approved grant into a session and its
+ * first refresh token. The row lock makes one of many simultaneous polls the one that redeems.
+ */
+export async function pollGrant(db: Database, deviceCodeHash: string, sid: string, refreshTokenHash: string): Promise<Redemption | undefined> {
+  const rows = await db.run<{ status: PolledGrant['status']; expired: boolean; too_soon: boolean; identity: Identity | null; refreshable: boolean }>(sql`
+    with found as (
+      select device_code_hash, status, identity, idp_refresh_token, expires_at <= now() as expired,
+             coalesce(last_polled_at > now() - make_interval(secs => interval_seconds), false) as too_soon
+      from device_grant where device_code_hash = ${deviceCodeHash} for update
+    ), redeemed as (
+      select * from found where status = 'approved' and not expired
+    ), noted as (
+      update device_grant set
+        last_polled_at = now(),
+        status = case when exists (select from redeemed) then 'consumed' else device_grant.status end,
+        identity = case when exists (select from redeemed) then null else device_grant.identity end,
+        idp_refresh_token = case when exists (select from redeemed) then null else device_grant.idp_refresh_token end,
+        interval_seconds = case when found.status = 'pending' and found.too_soon
+          then least(interval_seconds + ${INTERVAL_STEP_SECONDS}::int, ${MAX_INTERVAL_SECONDS}::int) else interval_seconds end
+      from found where device_grant.device_code_hash = found.device_code_hash
+    ), born as (
+      insert into session (sid, issuer, sub, email, name, groups, idp_refresh_token)
+      select ${sid}::uuid, identity->>'issuer', identity->>'sub', identity->>'email', identity->>'name', identity->'groups', idp_refresh_token
+      from redeemed
+      returning sid, idp_refresh_token
+    ), issued as (
+      insert into refresh_token (token_hash, sid) select ${refreshTokenHash}, sid from born where idp_refresh_token is not null
+    )
+    select found.status, found.expired, found.too_soon, redeemed.identity, redeemed.idp_refresh_token is not null as refreshable
+    from found left join redeemed using (device_code_hash)`)
+  const row = rows[0]
+  if (row === undefined) return undefined
+  const session = row.identity === null ? undefined : { sid, identity: toIdentity(row.identity), refreshable: row.refreshable }
+  return { status: row.status, expired: row.expired, tooSoon: row.too_soon, session }
+}
+
+/** JSON has no undefined: what was absent comes back absent. */
+function toIdentity({ issuer, sub, email, name, groups }: Identity): Identity {
+  return { issuer, sub, email, name, groups }
+}
+
+/** Deletes what nobody can use any more. */
+export async function deleteExpiredGrants(db: Database): Promise<void> {
+  // A grant stays a while after its end, so that a late poll of a denied one still hears why.
+  await db.run(sql`delete from device_grant where expires_at < now() - interval '1 hour'`)
+}
