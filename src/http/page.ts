@@ -1,0 +1,98 @@
+// HTML pages: one frame, one style sheet, no script, nothing from anywhere else.
+import { createHash } from 'node:crypto'
+
+/** Markup that is safe to send: made by `html`, which escapes everything put into it. */
+export interface Markup {
+  readonly markup: string
+}
+
+/** Template tag. Values are escaped, other markup is kept, lists are joined, `undefined` and `false` vanish. */
+export function html(strings: TemplateStringsArray, ...values: unknown[]): Markup {
+  return { markup: strings.reduce((text, part, at) => text + insert(values[at - 1]) + part) }
+}
+
+function insert(value: unknown): string {
+  if (value === undefined || value === null || value === false) return ''
+  if (Array.isArray(value)) return value.map(insert).join('')
+  if (typeof value === 'object' && 'markup' in value) return String(value.markup)
+  return escape(String(value))
+}
+
+/** Bidirectional controls are dropped: they let a value show itself as another. */
+function escape(text: string): string {
+  return text
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
+    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+const STYLE = `
+:root{color-scheme:light dark;--paper:#f6f5f1;--card:#fff;--ink:#1c1b19;--soft:#5d5a53;--line:#dedbd2;--accent:#1f5f4a;--on-accent:#fff;--alert:#9a2f1c;--focus:#1a6fd4}
+@media (prefers-color-scheme:dark){:root{--paper:#161614;--card:#1f1f1c;--ink:#f0eee8;--soft:#b0ada4;--line:#3a3934;--accent:#7fd1b1;--on-accent:#10241c;--alert:#ff9d88;--focus:#7db4ff}}
+*{box-sizing:border-box}
+html{font:100%/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
+body{margin:0;min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1.5rem;background:var(--paper);color:var(--ink)}
+main{width:100%;max-width:30rem;padding:2rem 2rem 1.75rem;background:var(--card);border:1px solid var(--line);border-radius:14px}
+.brand{margin:0 0 1.5rem;font-size:.8125rem;letter-spacing:.02em;color:var(--soft)}
+h1{margin:0 0 .75rem;font-size:1.5rem;line-height:1.25;font-weight:650;letter-spacing:-.01em;text-wrap:balance}
+p{margin:.6rem 0;text-wrap:pretty}
+small,.soft{color:var(--soft);font-size:.875rem}
+a{color:inherit;text-underline-offset:.15em}
+code{font:.95em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+.code{margin:1.25rem 0;padding:1rem;border:1px solid var(--line);border-radius:10px;text-align:center;font:600 1.9rem/1.2 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.08em}
+.warn{padding:.75rem 1rem;border-left:3px solid var(--alert);background:color-mix(in srgb,var(--alert) 7%,transparent);border-radius:0 8px 8px 0}
+.actions{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}
+.actions form{flex:1 1 11rem}
+button{width:100%;min-height:2.9rem;padding:.6rem 1rem;font:inherit;font-weight:600;color:var(--on-accent);background:var(--accent);border:1px solid var(--accent);border-radius:9px;cursor:pointer}
+button.quiet{color:var(--ink);background:transparent;border-color:var(--line)}
+button:hover{filter:brightness(1.08)}
+label{display:block;margin:1rem 0 .35rem;font-weight:600}
+input{width:100%;min-height:3rem;padding:.5rem .75rem;font:600 1.25rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.08em;text-transform:uppercase;color:inherit;background:transparent;border:1px solid var(--soft);border-radius:9px}
+:focus-visible{outline:3px solid var(--focus);outline-offset:2px}
+ul.people{list-style:none;margin:1.25rem 0 0;padding:0;display:grid;gap:.6rem}
+ul.people button{display:grid;gap:.1rem;text-align:left;color:var(--ink);background:transparent;border-color:var(--line);font-weight:600}
+ul.people button:hover{border-color:var(--accent);filter:none}
+ul.people span{font-weight:400;font-size:.875rem;color:var(--soft)}
+@media (max-width:26rem){main{padding:1.5rem 1.25rem}.code{font-size:1.5rem}}
+@media (forced-colors:active){button{border-color:ButtonText}}
+`
+const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
+
+export interface Page {
+  title: string
+  body: Markup
+  status?: number
+  /** Where the page's forms may lead, besides this origin: a redirect of the answer counts. */
+  formAction?: readonly string[]
+  headers?: Record<string, string>
+}
+
+/** A complete page. Nothing of it is cached, framed or loaded from elsewhere. */
+export function renderPage({ title, body, status = 200, formAction = [], headers = {} }: Page): Response {
+  const document = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${title}</title>
+<style>${{ markup: STYLE }}</style>
+</head>
+<body>
+<main>
+<p class="brand">gatehouse &middot; Claude Code gateway</p>
+${body}
+</main>
+</body>
+</html>
+`
+  const policy = [
+    "default-src 'none'",
+    `style-src ${STYLE_SOURCE}`,
+    `form-action ${["'self'", ...formAction].join(' ')}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ')
+  const answer = new Headers({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'content-security-policy': policy })
+  for (const [name, value] of Object.entries(headers)) answer.append(name, value)
+  return new Response(document.markup, { status, headers: answer })
+}

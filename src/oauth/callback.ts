@@ -1,0 +1,61 @@
+// The way back from the identity provider: the only place where our two OAuth roles meet.
+import { contextOf } from '../http/request-context.ts'
+import type { SignInOutcome } from '../oidc/relying-party.ts'
+import { isProviderTrouble } from '../oidc/refusal.ts'
+import { readBinding, unbindCookie } from './browser-binding.ts'
+import { hashToken } from './codes.ts'
+import { SEALED, type OAuthDeps } from './deps.ts'
+import { approvedPage, awayPage, lostAttemptPage, refusedPage, unknownCodePage } from './pages.ts'
+import { approveGrant, denyGrant, takeAttempt, type Attempt } from './store.ts'
+
+/** `GET /oauth/callback`: judges who came back and decides the grant before the page says so. */
+export async function finishVerification(deps: OAuthDeps, request: Request): Promise<Response> {
+  const { searchParams, search } = new URL(request.url)
+  const [state, ...more] = searchParams.getAll('state')
+  const secure = deps.publicUrl.startsWith('https:')
+  const stateHash = hashToken(state ?? '')
+  const browserSecret = readBinding(request.headers.get('cookie'), stateHash, secure)
+  if (state === undefined || more.length > 0 || browserSecret === undefined) return lost(deps, request, 'state_mismatch')
+  const attempt = await takeAttempt(deps.db, stateHash, hashToken(browserSecret))
+  const opened = attempt && deps.sealer.open(attempt.sealed, SEALED.attempt)
+  if (attempt === undefined || opened === undefined) return lost(deps, request, 'attempt_unknown')
+  const { nonce, codeVerifier } = JSON.parse(opened) as { nonce: string; codeVerifier: string }
+  const url = new URL(`${deps.publicUrl}/oauth/callback${search}`)
+  const outcome = await deps.relyingParty.finishSignIn({ url, state, nonce, codeVerifier })
+  const page = await decide(deps, request, attempt, outcome)
+  page.headers.append('set-cookie', unbindCookie(stateHash, secure))
+  return page
+}
+
+async function decide(deps: OAuthDeps, request: Request, attempt: Attempt, outcome: SignInOutcome): Promise<Response> {
+  if (!outcome.ok) {
+    observeCallback(deps, request, attempt, outcome)
+    // The provider's trouble says nothing of the person: the code stays good and the button can be pressed again.
+    if (isProviderTrouble(outcome.reason)) return awayPage()
+    await denyGrant(deps.db, attempt.device_code_hash)
+    return refusedPage()
+  }
+  const { identity, idpRefreshToken } = outcome
+  const sealed = idpRefreshToken === undefined ? undefined : deps.sealer.seal(idpRefreshToken, SEALED.idpToken)
+  const approved = await approveGrant(deps.db, attempt.device_code_hash, identity, sealed)
+  observeCallback(deps, request, attempt, approved ? outcome : { ok: false, reason: 'grant_not_waiting' })
+  return approved ? approvedPage(identity.email ?? identity.name) : unknownCodePage()
+}
+
+function lost(deps: OAuthDeps, request: Request, reason: string): Response {
+  observeCallback(deps, request, undefined, { ok: false, reason })
+  return lostAttemptPage()
+}
+
+function observeCallback(deps: OAuthDeps, request: Request, attempt: Attempt | undefined, outcome: SignInOutcome | { ok: false; reason: string; detail?: string }): void {
+  const { requestId, clientIp } = contextOf(request)
+  deps.observe({
+    evt: 'device.callback',
+    request_id: requestId,
+    client_ip: clientIp,
+    ...(attempt === undefined ? {} : { device_code_hash: attempt.device_code_hash.slice(0, 12), requester_ip: attempt.requester_ip }),
+    ...(outcome.ok
+      ? { outcome: 'approved', issuer: outcome.identity.issuer, sub: outcome.identity.sub, email: outcome.identity.email }
+      : { outcome: 'refused', reason: outcome.reason, ...(outcome.detail === undefined ? {} : { detail: outcome.detail }) }),
+  })
+}

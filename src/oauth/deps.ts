@@ -1,0 +1,33 @@
+import type { Database } from '../db/connect.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
+import type { Observe } from '../observe/events.ts'
+import type { RelyingParty } from '../oidc/relying-party.ts'
+import type { SessionConfig } from '../session/config.ts'
+import type { Revocations } from '../session/revocations.ts'
+import type { Sealer } from '../session/seal.ts'
+import type { Tokens } from '../session/token.ts'
+import type { RateLimitsConfig } from './config.ts'
+
+/** What the sign-in is made of. */
+export interface OAuthDeps {
+  publicUrl: string
+  rateLimits: RateLimitsConfig
+  session: Pick<SessionConfig, 'max_hours'>
+  /** Origins, besides the identity provider's, that the way through it may touch. */
+  formActionOrigins: readonly string[]
+  db: Database
+  relyingParty: RelyingParty
+  tokens: Tokens
+  sealer: Sealer
+  revocations: Revocations
+  observe: Observe
+  now: () => Date
+}
+
+export interface Limits {
+  authorization: RateLimit
+  verify: RateLimit
+}
+
+/** What sealed values are for: one cannot be opened as another. */
+export const SEALED = { attempt: 'sign_in_attempt', idpToken: 'idp_refresh_token', successor: 'refresh_successor' } as const

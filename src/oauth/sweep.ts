@@ -1,0 +1,22 @@
+// Deletes what has ended. Every replica does it; each statement is harmless to repeat.
+import type { Database } from '../db/connect.ts'
+import type { Observe } from '../observe/events.ts'
+import { sweepSessions } from '../session/store.ts'
+import { OVERLAP_SECONDS } from './refresh.ts'
+import { deleteExpiredGrants } from './store.ts'
+
+const EVERY_MS = 60_000
+
+/** One round. */
+export async function sweepOnce(db: Database, maxHours: number): Promise<void> {
+  await deleteExpiredGrants(db)
+  await sweepSessions(db, { overlapSeconds: OVERLAP_SECONDS, maxHours })
+}
+
+/** A round a minute until the returned function is called. */
+export function startSweep(db: Database, maxHours: number, observe: Observe): () => void {
+  const timer = setInterval(() => {
+    sweepOnce(db, maxHours).catch((error: Error) => observe({ op: 'warn', message: `sweep: ${error.message}`, repeat: 'oauth.sweep' }))
+  }, EVERY_MS)
+  return () => clearInterval(timer)
+}

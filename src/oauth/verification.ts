@@ -1,0 +1,80 @@
+// The page at /device: a person compares the code, then goes to the identity provider or declines.
+import { readForm } from '../http/body.ts'
+import { addressKey } from '../http/rate-limit.ts'
+import { contextOf } from '../http/request-context.ts'
+import { bindCookie } from './browser-binding.ts'
+import { createOpaqueToken, hashToken, readUserCode } from './codes.ts'
+import { SEALED, type Limits, type OAuthDeps } from './deps.ts'
+import { codeEntryPage, confirmPage, crossSitePage, deniedPage, tooManyPage, unknownCodePage } from './pages.ts'
+import { isSameOrigin } from './same-origin.ts'
+import { denyGrantByCode, insertAttempt } from './store.ts'
+
+const MAX_FORM_BYTES = 4 * 1024
+
+/** `GET /device`: shows; never acts, so that a link, a preview or an image of it approves nothing. */
+export function showVerification(deps: OAuthDeps, request: Request): Response {
+  const userCode = readUserCode(new URL(request.url).searchParams.get('user_code'))
+  return userCode === undefined ? codeEntryPage(formAction(deps)) : confirmPage(userCode, formAction(deps))
+}
+
+/** `POST /device`: binds the browser and sends it to the identity provider with a 303 (RFC 9700 §4.12). */
+export async function beginVerification(deps: OAuthDeps, limits: Limits, request: Request): Promise<Response> {
+  const entered = await enter(deps, limits, request)
+  if (entered instanceof Response) return entered
+  const { url, state, nonce, codeVerifier } = await deps.relyingParty.startSignIn()
+  const browserSecret = createOpaqueToken()
+  const stateHash = hashToken(state)
+  const deviceCodeHash = await insertAttempt(deps.db, {
+    userCode: entered.userCode,
+    stateHash,
+    browserHash: hashToken(browserSecret),
+    sealed: deps.sealer.seal(JSON.stringify({ nonce, codeVerifier }), SEALED.attempt),
+  })
+  if (deviceCodeHash === undefined) return unknownCode(deps, request)
+  observeVerify(deps, request, 'redirected', deviceCodeHash)
+  const secure = deps.publicUrl.startsWith('https:')
+  return new Response(null, {
+    status: 303,
+    headers: { location: url.href, 'set-cookie': bindCookie(stateHash, browserSecret, secure), 'cache-control': 'no-store' },
+  })
+}
+
+/** `POST /device/deny`: final. */
+export async function denyVerification(deps: OAuthDeps, limits: Limits, request: Request): Promise<Response> {
+  const entered = await enter(deps, limits, request)
+  if (entered instanceof Response) return entered
+  const deviceCodeHash = await denyGrantByCode(deps.db, entered.userCode)
+  if (deviceCodeHash === undefined) return unknownCode(deps, request)
+  observeVerify(deps, request, 'denied', deviceCodeHash)
+  return deniedPage()
+}
+
+/** The code of a form that may be acted on, or the page that says why not. */
+async function enter(deps: OAuthDeps, limits: Limits, request: Request): Promise<{ userCode: string } | Response> {
+  if (!isSameOrigin(request.headers, deps.publicUrl)) {
+    observeVerify(deps, request, 'cross_site')
+    return crossSitePage()
+  }
+  const verdict = limits.verify(addressKey(contextOf(request).clientIp), deps.now().getTime())
+  if (!verdict.ok) {
+    observeVerify(deps, request, 'rate_limited')
+    return tooManyPage(verdict.retryAfterSeconds)
+  }
+  const userCode = readUserCode((await readForm(request, MAX_FORM_BYTES)).get('user_code'))
+  return userCode === undefined ? unknownCode(deps, request) : { userCode }
+}
+
+function unknownCode(deps: OAuthDeps, request: Request): Response {
+  observeVerify(deps, request, 'unknown_code')
+  return unknownCodePage()
+}
+
+function formAction(deps: OAuthDeps): string[] {
+  return [deps.relyingParty.authorizationOrigin, ...deps.formActionOrigins]
+}
+
+function observeVerify(deps: OAuthDeps, request: Request, outcome: 'redirected' | 'denied' | 'unknown_code' | 'cross_site' | 'rate_limited', deviceCodeHash?: string): void {
+  const { requestId, clientIp } = contextOf(request)
+  const grant = deviceCodeHash === undefined ? {} : { device_code_hash: deviceCodeHash.slice(0, 12) }
+  deps.observe({ evt: 'device.verify', request_id: requestId, client_ip: clientIp, outcome, ...grant })
+}
