@@ -7,8 +7,8 @@ describe('the command line', () => {
     expect(await run([word])).toEqual({ exitCode: 0, stdout: `gatehouse ${version}\n`, stderr: '' })
   })
 
-  test.each([['--help'], ['-h'], ['help'], ['serve', '--help']])('prints every command for %s', async (...words) => {
-    const { exitCode, stdout, stderr } = await run(words)
+  test.each(['--help', '-h', 'help', 'serve --help'])('prints every command for %s', async (words) => {
+    const { exitCode, stdout, stderr } = await run(words.split(' '))
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
     for (const command of ['serve --config', 'demo', 'config check', 'config print', 'config example', 'health', '--version']) expect(stdout).toContain(command)
   })
@@ -36,7 +36,7 @@ describe('gatehouse config', () => {
     const { path, remove } = await directoryWith({ 'gateway.yaml': example.stdout })
     const checked = await run(['config', 'check', '--config', 'gateway.yaml'], { cwd: path, env: secrets })
     await remove()
-    expect(checked).toEqual({ exitCode: 0, stdout: 'gateway.yaml is valid\n', stderr: '' })
+    expect(checked).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^(warning: .*\n)*gateway\.yaml is valid\n$/), stderr: '' })
   })
 
   test('prints a configuration with its defaults and without a secret', async () => {
