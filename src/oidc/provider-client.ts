@@ -87,9 +87,9 @@ async function settle(grant: Promise<TokenEndpointResponse>): Promise<Result<Tok
   }
 }
 
-function transport(fetch: ProviderFetch): CustomFetch {
+function transport(send: ProviderFetch): CustomFetch {
   return async (url, { method, headers, body, signal }) => {
-    const response = await fetch(url, {
+    const response = await send(url, {
       method,
       headers: new Headers(headers),
       body: body === null || body === undefined ? null : String(body),

@@ -25,10 +25,10 @@ export interface ProviderFetchOptions {
   timeoutMs?: number | undefined
 }
 
-export function createProviderFetch({ fetch, proxy, ca, timeoutMs = TIMEOUT_MS }: ProviderFetchOptions): ProviderFetch {
+export function createProviderFetch({ fetch: send, proxy, ca, timeoutMs = TIMEOUT_MS }: ProviderFetchOptions): ProviderFetch {
   return async (url, { maxBytes = MAX_DOCUMENT_BYTES, ...init } = {}) => {
     const startedMs = performance.now()
-    const response = await fetch(url, {
+    const response = await send(url, {
       ...init,
       headersTimeoutMs: timeoutMs,
       ...(ca !== undefined && { tls: { ca } }),
@@ -48,9 +48,9 @@ export function createProviderFetch({ fetch, proxy, ca, timeoutMs = TIMEOUT_MS }
 export type DocumentFault = 'unavailable' | 'unusable'
 
 /** A JSON object, with the reason in words for the operator when there is none. */
-export async function fetchDocument(fetch: ProviderFetch, url: string | URL, init?: ProviderInit): Promise<Result<Record<string, unknown>, DocumentFault>> {
+export async function fetchDocument(send: ProviderFetch, url: string | URL, init?: ProviderInit): Promise<Result<Record<string, unknown>, DocumentFault>> {
   try {
-    const response = await fetch(url, init)
+    const response = await send(url, init)
     if (response.status !== 200) return { ok: false, reason: isPassing(response.status) ? 'unavailable' : 'unusable', detail: `it answered ${response.status}` }
     const document: unknown = await response.json()
     if (typeof document !== 'object' || document === null || Array.isArray(document)) return { ok: false, reason: 'unusable', detail: 'it is not a JSON object' }
