@@ -14,6 +14,8 @@ const ASSERTION_SECONDS = 600
 const MARGIN_SECONDS = 60
 /** 200 groups each. */
 const MAX_PAGES = 50
+/** For all pages together; somebody is waiting in front of a browser. */
+const LOOKUP_MS = 20_000
 
 export interface GoogleGroupsOptions {
   serviceAccountPath: string
@@ -58,14 +60,19 @@ export async function createGoogleGroups(options: GoogleGroupsOptions): Promise<
   return async ({ email }) => {
     if (email === undefined) return { ok: true, value: [] }
     const bearer = await accessToken()
-    return bearer.ok ? listGroups(fetch, endpoints.directory, email, bearer.value) : bearer
+    if (!bearer.ok) return bearer
+    const groups = await listGroups(fetch, endpoints.directory, email, bearer.value)
+    // It may be the token that is refused: the next lookup gets a new one.
+    if (!groups.ok) token = undefined
+    return groups
   }
 }
 
 async function listGroups(fetch: ProviderFetch, directory: string, email: string, bearer: string): Lookup<readonly string[]> {
   const groups: string[] = []
+  const giveUpAtMs = performance.now() + LOOKUP_MS
   let pageToken: string | undefined
-  for (let page = 0; page < MAX_PAGES; page++) {
+  for (let page = 0; page < MAX_PAGES && performance.now() < giveUpAtMs; page++) {
     const url = new URL(directory)
     url.searchParams.set('userKey', email)
     url.searchParams.set('maxResults', '200')
@@ -78,7 +85,7 @@ async function listGroups(fetch: ProviderFetch, directory: string, email: string
     if (typeof nextPageToken !== 'string' || nextPageToken === '') return { ok: true, value: groups }
     pageToken = nextPageToken
   }
-  return { ok: false, reason: 'group_lookup', detail: `Google: more than ${MAX_PAGES} pages of groups` }
+  return { ok: false, reason: 'group_lookup', detail: `Google: the list of groups did not end after ${MAX_PAGES} pages or ${LOOKUP_MS / 1000} seconds` }
 }
 
 async function ask(fetch: ProviderFetch, url: string | URL, init: Parameters<ProviderFetch>[1]): Lookup<Record<string, unknown>> {
