@@ -1,3 +1,118 @@
+// argv, environment, signals and exit codes: the only place that touches `process`.
 import { version } from '../package.json'
+import { checkConfig, exampleConfig, printConfig } from './config/commands.ts'
+import { loadConfig } from './config/load.ts'
+import { laterFeatures } from './config/warnings.ts'
+import { BootError } from './errors.ts'
+import { createGateway, type Gateway } from './gateway.ts'
+import { describeError } from './observe/describe-error.ts'
+import type { Level, Observe } from './observe/events.ts'
+import { createSink } from './observe/sink.ts'
+import { parseArguments, USAGE, type Command } from './arguments.ts'
+import { reexecWithCleanEnvironment } from './reexec.ts'
 
-process.stdout.write(`gatehouse ${version}\n`)
+const EXIT_FAILURE = 1
+const EXIT_USAGE = 2
+
+async function run(command: Command): Promise<void> {
+  switch (command.name) {
+    case 'serve':
+      return serve(command.config)
+    case 'demo':
+      return demo(command)
+    case 'health':
+      return health(command.url)
+    case 'config check':
+      return finish(await checkConfig(command.config, process.env))
+    case 'config print':
+      return finish(await printConfig(command.config, process.env))
+    case 'config example':
+      return finish({ text: exampleConfig(), exitCode: 0 })
+    case 'version':
+      return finish({ text: `gatehouse ${version}\n`, exitCode: 0 })
+    case 'help':
+      return finish({ text: USAGE, exitCode: 0 })
+  }
+}
+
+async function serve(configPath: string): Promise<void> {
+  reexecWithCleanEnvironment()
+  const observe = createLog()
+  const { config, warnings, sha256 } = await loadConfig(configPath, process.env)
+  observe({ evt: 'config.load', file: configPath, sha256 })
+  for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
+  const gateway = await createGateway({ config, observe, allowLoopback: allowsLoopback() })
+  stopOnSignals(gateway, observe)
+}
+
+async function demo(options: { port: number | undefined; directory: string | undefined }): Promise<void> {
+  reexecWithCleanEnvironment()
+  // The demonstration carries a database; a production gateway loads none of it.
+  const { runDemo } = await import('./demo/demo.ts')
+  const observe = createLog('warn')
+  const gateway = await runDemo({ ...options, observe, print: (text) => process.stdout.write(text), color: process.stdout.isTTY === true })
+  stopOnSignals(gateway, observe)
+}
+
+/** For container health checks: exit 0 when the gateway at `url` is ready. */
+async function health(url: string): Promise<void> {
+  const { probeHealth } = await import('./egress/probe-health.ts')
+  finish(await probeHealth(url))
+}
+
+/** The first signal drains; a second one ends at once. */
+function stopOnSignals(gateway: Pick<Gateway, 'stop' | 'abort'>, observe: Observe): void {
+  let stopping = false
+  const stop = async (signal: string) => {
+    if (stopping) process.exit(EXIT_FAILURE)
+    stopping = true
+    observe({ op: 'info', message: `${signal}: finishing what is in flight` })
+    await gateway.stop()
+    process.exit(0)
+  }
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  process.on('SIGINT', () => void stop('SIGINT'))
+  process.on('unhandledRejection', (error) => observe({ op: 'error', message: `unhandled rejection: ${describeError(error)}` }))
+  process.on('uncaughtException', (error) => observe({ op: 'error', message: `uncaught exception: ${describeError(error)}` }))
+}
+
+function createLog(defaultLevel: Level = 'info'): Observe {
+  const level = setting('LOG_LEVEL')
+  const format = setting('LOG_FORMAT')
+  return createSink({
+    level: isLevel(level) ? level : defaultLevel,
+    format: format === 'json' ? 'json' : 'text',
+    write: (line) => process.stderr.write(line),
+    now: () => new Date(),
+  })
+}
+
+/** Our own variable, or the reference's of the same meaning. */
+function setting(name: string): string | undefined {
+  return process.env[`GATEHOUSE_${name}`] ?? process.env[`CLAUDE_GATEWAY_${name}`]
+}
+
+function allowsLoopback(): boolean {
+  return setting('ALLOW_LOOPBACK') === '1'
+}
+
+function isLevel(text: string | undefined): text is Level {
+  return text === 'debug' || text === 'info' || text === 'warn' || text === 'error'
+}
+
+function finish({ text, exitCode }: { text: string; exitCode: number }): void {
+  const stream = exitCode === 0 ? process.stdout : process.stderr
+  stream.write(text)
+  process.exitCode = exitCode
+}
+
+const parsed = parseArguments(Bun.argv.slice(2))
+if (!parsed.ok) {
+  process.stderr.write(`gatehouse: ${parsed.problem}\n\n${USAGE}`)
+  process.exit(EXIT_USAGE)
+}
+run(parsed.command).catch((error: unknown) => {
+  const message = error instanceof BootError ? error.message : `unexpected failure: ${describeError(error)}`
+  process.stderr.write(`gatehouse: ${message}\n`)
+  process.exit(EXIT_FAILURE)
+})

@@ -1,0 +1,35 @@
+// The URL surface behind the gate: every routes.ts, mounted in one list.
+import { Elysia, type AnyElysia } from 'elysia'
+import { GatewayError } from './errors.ts'
+import { anthropicError } from './http/errors/anthropic.ts'
+import { contextOf } from './http/request-context.ts'
+import { publicRoutes } from './http/routes.ts'
+import { describeError } from './observe/describe-error.ts'
+import type { Observe } from './observe/events.ts'
+import { oauthRoutes } from './oauth/routes.ts'
+import { policyRoutes } from './policy/routes.ts'
+import { relayRoutes } from './relay/routes.ts'
+
+export interface Parts {
+  observe: Observe
+  public: Parameters<typeof publicRoutes>[0]
+  oauth: Parameters<typeof oauthRoutes>[0]
+  policy: Parameters<typeof policyRoutes>[0]
+  relay: Parameters<typeof relayRoutes>[0]
+}
+
+/** The router. What nobody mounted is 404; what throws is rendered without its text. */
+export function createApp(parts: Parts): AnyElysia {
+  return new Elysia({ strictPath: true, normalize: false })
+    .onError({ as: 'global' }, ({ error, code, request }) => {
+      const { requestId } = contextOf(request)
+      if (code === 'NOT_FOUND') return anthropicError(new GatewayError('not_found', 'not found'), requestId)
+      if (error instanceof GatewayError) return anthropicError(error, requestId)
+      parts.observe({ op: 'error', message: `unexpected failure: ${describeError(error)}`, request_id: requestId })
+      return anthropicError(new GatewayError('internal', 'internal error'), requestId)
+    })
+    .use(publicRoutes(parts.public)) //   / /healthz /readyz /protocol /api/hello
+    .use(oauthRoutes(parts.oauth)) //     /.well-known/* /oauth/* /device
+    .use(policyRoutes(parts.policy)) //   /managed/settings
+    .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
+}

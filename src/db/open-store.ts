@@ -1,0 +1,72 @@
+// The store at boot: reached, migrated, or one sentence that says why not.
+import { BootError } from '../errors.ts'
+import type { Observe } from '../observe/events.ts'
+import type { StoreConfig } from './config.ts'
+import { connect, type Database } from './connect.ts'
+import { DatabaseError } from './database-error.ts'
+import { migrate } from './migrate.ts'
+import { migrations } from './migrations.ts'
+
+export interface Store {
+  db: Database
+  close(): Promise<void>
+}
+
+/** A database that comes up together with the gateway gets this many seconds, one try each. */
+const TRIES = 4
+
+/** Throws BootError that names the host, never the user or the password. */
+export async function openStore(config: StoreConfig, observe: Observe): Promise<Store> {
+  const embedded = config.embedded === undefined ? undefined : await startEmbedded(config.embedded)
+  const url = embedded?.url ?? config.postgres_url?.reveal() ?? ''
+  const db = connect({
+    url,
+    username: config.username,
+    password: config.password?.reveal(),
+    maxConnections: embedded?.maxConnections ?? config.max_connections,
+    observe,
+  })
+  const close = async () => {
+    await db.close()
+    await embedded?.stop()
+  }
+  try {
+    await reach(db, config, observe)
+    return { db, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function reach(db: Database, config: StoreConfig, observe: Observe): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await migrate(db, migrations, observe)
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error
+      const isAway = error.code === 'unreachable' || error.code === 'deadline'
+      if (!isAway || tries === TRIES) throw new BootError(`store: ${whereIs(config)}: ${why(error)}`)
+      observe({ op: 'warn', message: `store: ${whereIs(config)} does not answer yet (${error.sqlState ?? error.code})` })
+      await Bun.sleep(1000)
+    }
+  }
+}
+
+function why({ code, sqlState, message }: DatabaseError): string {
+  if (sqlState === '28P01' || sqlState === '28000') return 'PostgreSQL refuses the user name or password'
+  if (sqlState === '3D000') return 'PostgreSQL has no database of this name'
+  if (code === 'unreachable' || code === 'deadline') return `PostgreSQL is not reachable (${sqlState ?? code})`
+  return message
+}
+
+function whereIs({ postgres_url }: StoreConfig): string {
+  const text = postgres_url?.reveal() ?? ''
+  return URL.canParse(text) ? new URL(text).host || 'postgres_url' : 'postgres_url'
+}
+
+async function startEmbedded(directory: string) {
+  // Loaded only when asked for: it weighs more than the rest of the program.
+  const { startEmbeddedPostgres } = await import('./embedded.ts')
+  return startEmbeddedPostgres({ directory })
+}

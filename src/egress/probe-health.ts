@@ -1,0 +1,12 @@
+// `gatehouse health`: asks a gateway whether it is ready, for container health checks.
+
+/** Exit code 0 when `<url>/readyz` answers 200 within three seconds. */
+export async function probeHealth(url: string): Promise<{ text: string; exitCode: number }> {
+  try {
+    const response = await fetch(new URL('/readyz', url), { signal: AbortSignal.timeout(3000), redirect: 'manual' })
+    const text = response.ok ? 'ready\n' : `not ready (${response.status})\n`
+    return { text, exitCode: response.ok ? 0 : 1 }
+  } catch {
+    return { text: `nothing answers at ${url}\n`, exitCode: 1 }
+  }
+}

@@ -1,0 +1,201 @@
+// Composition root: configuration in, a listening gateway out. The program, the demonstration and the tests start here.
+import { version } from '../package.json'
+import { createApp } from './app.ts'
+import type { GatewayConfig } from './config/schema.ts'
+import type { Database } from './db/connect.ts'
+import { openStore } from './db/open-store.ts'
+import { createGuardedFetch } from './egress/guarded-fetch.ts'
+import { createAddressRule } from './http/access-control.ts'
+import { clientAddress } from './http/client-ip.ts'
+import { createHealth } from './http/health.ts'
+import { createPipeline } from './http/pipeline.ts'
+import { listen, type Listener } from './http/server.ts'
+import { createModelTable } from './models/resolve.ts'
+import { canonicalModelId } from './models/spellings.ts'
+import type { Observe } from './observe/events.ts'
+import type { OAuthDeps } from './oauth/deps.ts'
+import { startSweep } from './oauth/sweep.ts'
+import type { OidcConfig } from './oidc/config.ts'
+import { createRelyingParty } from './oidc/relying-party.ts'
+import { createPolicy, personOf } from './policy/policy.ts'
+import type { Principal } from './principal.ts'
+import { createRelay, type Relay } from './relay/relay.ts'
+import { createRevocations } from './session/revocations.ts'
+import { createSealer } from './session/seal.ts'
+import { createTokens } from './session/token.ts'
+import { createUpstreams } from './upstream/create-upstreams.ts'
+
+export interface GatewayOptions {
+  config: GatewayConfig
+  observe: Observe
+  /** The outbound guard lets URLs of the configuration reach loopback addresses. */
+  allowLoopback: boolean
+  /** The forward proxy that `oidc.use_proxy: true` means. */
+  proxyUrl?: string | undefined
+  now?: () => Date
+}
+
+export interface Gateway {
+  readonly url: string
+  readonly port: number
+  /** Readiness fails first, new work is refused, streams finish up to `listen.drain_seconds`, then everything is closed. */
+  stop(): Promise<void>
+  /** Ends at once. */
+  abort(): void
+}
+
+/** What has to be closed again, last opened first. */
+type CleanUp = (() => unknown)[]
+
+/** Boots fail-closed: throws BootError with one sentence, and then nothing has been served. */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const cleanUp: CleanUp = []
+  try {
+    return await boot(options, cleanUp)
+  } catch (error) {
+    await closeAll(cleanUp)
+    throw error
+  }
+}
+
+async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway> {
+  const { config, observe } = options
+  const store = await openStore(config.store, observe)
+  cleanUp.push(store.close)
+  const publicUrl = config.listen.public_url ?? loopbackUrl(config)
+  const state = { draining: false }
+  const parts = await assemble(options, store.db, publicUrl, cleanUp)
+  const health = createHealth({
+    isReachable: store.db.isReachable,
+    graceSeconds: config.store.readiness_grace_seconds,
+    nowMs: Date.now,
+    isDraining: () => state.draining,
+  })
+  health.start()
+  cleanUp.push(health.stop)
+
+  const app = createApp({
+    observe,
+    public: { isReady: health.isReady, version },
+    oauth: parts.oauth,
+    policy: { policy: parts.policy, observe, version },
+    relay: { models: parts.models, allowsModel: parts.allowsModel },
+  })
+  const handle = createPipeline({
+    limits: { maxUrlLength: config.limits.max_url_length, maxHeaderBytes: config.limits.max_request_header_bytes },
+    hsts: publicUrl.startsWith('https:'),
+    clientIp: (peer, headers) => clientAddress(peer, headers.get('x-forwarded-for'), config.listen.trusted_proxies),
+    refuseAddress: createAddressRule(config.access_control.allow_cidrs, config.access_control.deny_cidrs),
+    verify: parts.verify,
+    direct: new Map([
+      ['POST /v1/messages', parts.relay.messages],
+      ['POST /v1/messages/count_tokens', parts.relay.countTokens],
+    ]),
+    router: (request) => app.handle(request),
+    isDraining: () => state.draining,
+    observe,
+  })
+  const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe })
+  observe({ op: 'info', message: `gatehouse ${version} listens on ${config.listen.host}:${listener.port} as ${publicUrl}` })
+  return running({ listener, relay: parts.relay, state, cleanUp, url: publicUrl, drainSeconds: config.listen.drain_seconds })
+}
+
+/** Everything between the listener and the store, in the order in which one needs the other. */
+async function assemble({ config, observe, allowLoopback, proxyUrl, now = () => new Date() }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
+  const fetch = createGuardedFetch({ allowLoopback })
+  const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
+  const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
+  const upstreams = createUpstreams(config.upstreams, { fetch, timeouts: config.timeouts, observe, now })
+  const policy = createPolicy(config.managed, canonicalModelId)
+  const allowsModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).allowsModel(modelId)
+
+  const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
+  const tokens = createTokens({ secrets: config.session.jwt_secret, issuer: publicUrl, ttlSeconds, relevantGroups: groupsInRules(config) })
+  const revocations = createRevocations({ db, observe, horizonSeconds: ttlSeconds })
+  await revocations.refresh()
+  revocations.start()
+  cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))
+
+  const relay = createRelay({ models, allowsModel, upstreams, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version })
+  cleanUp.push(relay.stop)
+  const oauth: OAuthDeps = {
+    publicUrl,
+    rateLimits: config.rate_limits,
+    session: config.session,
+    formActionOrigins: config.oidc[0]?.form_action_origins ?? [],
+    db,
+    relyingParty,
+    tokens,
+    sealer: createSealer(config.session.jwt_secret),
+    revocations,
+    observe,
+    now,
+  }
+  const verify = async (token: string) => {
+    const result = await tokens.verify(token, Math.floor(now().getTime() / 1000))
+    return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
+  }
+  return { models, allowsModel, policy, relay, oauth, verify }
+}
+
+interface Running {
+  listener: Listener
+  relay: Relay
+  state: { draining: boolean }
+  cleanUp: CleanUp
+  url: string
+  drainSeconds: number
+}
+
+/** How long the last streams may take to say that they are cut. */
+const FAREWELL_MS = 1000
+const DRAIN_STEP_MS = 50
+
+function running({ listener, relay, state, cleanUp, url, drainSeconds }: Running): Gateway {
+  return {
+    url,
+    port: listener.port,
+    async stop() {
+      state.draining = true
+      const idle = () => relay.activeRequests() === 0
+      if (!(await within(drainSeconds * 1000, idle))) {
+        relay.endAll()
+        await within(FAREWELL_MS, idle)
+      }
+      await Promise.race([listener.close(), Bun.sleep(FAREWELL_MS)])
+      listener.abort()
+      await closeAll(cleanUp)
+    },
+    abort() {
+      listener.abort()
+      void closeAll(cleanUp)
+    },
+  }
+}
+
+async function within(limitMs: number, condition: () => boolean): Promise<boolean> {
+  for (const endMs = performance.now() + limitMs; performance.now() < endMs; ) {
+    if (condition()) return true
+    await Bun.sleep(DRAIN_STEP_MS)
+  }
+  return condition()
+}
+
+async function closeAll(cleanUp: CleanUp): Promise<void> {
+  for (const close of cleanUp.splice(0).reverse()) await close()
+}
+
+/** Without a public URL the host is a loopback address; people reach it as it is. */
+function loopbackUrl({ listen: { host, port, tls } }: GatewayConfig): string {
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Groups that some rule names: they must not be cut from a token that grows too large. */
+function groupsInRules({ managed, admin, oidc, quotas }: GatewayConfig): Set<string> {
+  return new Set([
+    ...(managed?.policies ?? []).flatMap(({ match }) => match.groups ?? []),
+    ...(admin?.admin_groups ?? []),
+    ...oidc.flatMap(({ allowed_groups }) => allowed_groups ?? []),
+    ...quotas.flatMap(({ match }) => match.groups ?? []),
+  ])
+}

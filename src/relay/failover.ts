@@ -1,0 +1,21 @@
+// Which answer of an upstream is the client's, which moves on to the next upstream, and what is said when all failed. Pure.
+
+/** These speak of the upstream or of our account with it, not of the request. */
+const MOVES_ON = new Set([401, 402, 403, 404, 429])
+
+/** Whether another upstream may do better. A redirect is a failure: nothing is followed. */
+export function movesOn(status: number, alsoOn: ReadonlySet<number>): boolean {
+  return MOVES_ON.has(status) || status >= 500 || (status >= 300 && status < 400) || status < 200 || alsoOn.has(status)
+}
+
+/** Kept answers of failed attempts, best first: what tells the client most. */
+const WORTH_TELLING: readonly (readonly number[])[] = [[429], [401, 403], [404], [501], [402], [529]]
+
+/** The last attempt of the most telling kind; undefined when only general failure is left. */
+export function mostTelling<attempt extends { readonly status: number }>(attempts: readonly attempt[]): attempt | undefined {
+  for (const statuses of WORTH_TELLING) {
+    const found = attempts.findLast(({ status }) => statuses.includes(status))
+    if (found !== undefined) return found
+  }
+  return undefined
+}

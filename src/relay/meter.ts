@@ -1,0 +1,86 @@
+// Watches the bytes of an answer for its usage. It looks at each chunk once with native searches and parses only the
+// events that carry usage; the bytes themselves it never changes or delays.
+import { NO_USAGE, overwriteUsage, type Usage } from './usage.ts'
+
+export interface Meter {
+  watch(chunk: Uint8Array): void
+  /** What is known so far; final after the last chunk. */
+  usage(): Usage
+  /** The next byte begins an event: here the relay may put in one of its own. */
+  atBoundary(): boolean
+}
+
+/** A line longer than this carries no usage; it is passed over without being kept. */
+const MAX_LINE_BYTES = 1024 * 1024
+const MAX_JSON_BYTES = 8 * 1024 * 1024
+const [LF, CR] = [0x0a, 0x0d]
+const MARKS = ['message_start', 'message_delta']
+
+/** For `text/event-stream`. Only events of the stream itself count: the same words inside content are escaped there. */
+export function createStreamMeter(): Meter {
+  let usage = NO_USAGE
+  let carry: Buffer | undefined
+  let skipping = false
+  /** The last four bytes. */
+  let tail = 0x0a0a
+
+  function readLines(text: string): void {
+    for (const line of text.split(/\r\n|\r|\n/)) {
+      if (!line.startsWith('data:') || !MARKS.some((mark) => line.includes(mark))) continue
+      usage = overwriteUsage(usage, usageOfEvent(line.slice('data:'.length)))
+    }
+  }
+
+  return {
+    watch(chunk) {
+      if (chunk.length === 0) return
+      for (const byte of chunk.subarray(-4)) tail = ((tail << 8) | byte) >>> 0
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      const end = Math.max(bytes.lastIndexOf(LF), bytes.lastIndexOf(CR)) + 1
+      if (end > 0) {
+        const lines = carry === undefined ? bytes.subarray(0, end) : Buffer.concat([carry, bytes.subarray(0, end)])
+        if (MARKS.some((mark) => lines.includes(mark))) readLines(skipping ? lines.toString('utf8').replace(/^[^\r\n]*/, '') : lines.toString('utf8'))
+        skipping = false
+        carry = undefined
+      }
+      const rest = bytes.subarray(end)
+      if (rest.length === 0 || skipping) return
+      // Copied: the chunk belongs to the client from here on.
+      carry = carry === undefined ? Buffer.from(rest) : Buffer.concat([carry, rest])
+      if (carry.length > MAX_LINE_BYTES) [carry, skipping] = [undefined, true]
+    },
+    usage: () => usage,
+    atBoundary: () => (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a,
+  }
+}
+
+function usageOfEvent(data: string): unknown {
+  try {
+    const event = JSON.parse(data)
+    if (event?.type === 'message_start') return event.message?.usage
+    return event?.type === 'message_delta' ? event.usage : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** For a JSON answer: its usage is read once it is complete, if it is not too large to keep. */
+export function createJsonMeter(): Meter {
+  let chunks: Uint8Array[] = []
+  let length = 0
+  return {
+    watch(chunk) {
+      length += chunk.byteLength
+      if (length > MAX_JSON_BYTES) chunks = []
+      else chunks.push(chunk.slice())
+    },
+    usage() {
+      try {
+        return overwriteUsage(NO_USAGE, JSON.parse(Buffer.concat(chunks).toString('utf8'))?.usage)
+      } catch {
+        return NO_USAGE
+      }
+    },
+    atBoundary: () => false,
+  }
+}

@@ -1,0 +1,40 @@
+// A Messages request as far as the gateway has to understand it.
+import { GatewayError } from '../errors.ts'
+import { readBytes } from '../http/body.ts'
+import { scanObject, textOf, type Member } from './scan.ts'
+
+export interface MessagesRequest {
+  readonly bytes: Uint8Array
+  readonly members: readonly Member[]
+  /** As the client spells it. */
+  readonly model: string
+  readonly stream: boolean
+}
+
+/** Reads and checks a body. Throws 413, 415 or 400 with the sentence of the contract. */
+export async function readMessagesRequest(request: Request, maxBytes: number): Promise<MessagesRequest> {
+  const coding = request.headers.get('content-encoding')
+  if (coding !== null && coding.toLowerCase() !== 'identity') throw new GatewayError('unsupported_media_type', 'the request body must not be compressed')
+  const bytes = await readBytes(request, maxBytes)
+  const scan = scanObject(bytes)
+  if (!scan.ok) throw new GatewayError('invalid_request', scan.reason === 'not_an_object' ? 'request body must be a JSON object' : 'invalid JSON')
+  return { bytes, members: scan.members, model: readModel(bytes, scan.members), stream: isTrue(bytes, scan.members.findLast(({ name }) => name === 'stream')) }
+}
+
+/** With a name twice the last one counts. */
+function readModel(bytes: Uint8Array, members: readonly Member[]): string {
+  const member = members.findLast(({ name }) => name === 'model')
+  if (member === undefined || isNull(bytes, member)) throw new GatewayError('invalid_request', 'model is required')
+  if (bytes[member.valueStart] !== 0x22) throw new GatewayError('invalid_request', 'model must be a string')
+  const model = textOf(bytes, member.valueStart, member.end)
+  if (model === '') throw new GatewayError('invalid_request', 'model is required')
+  return model
+}
+
+function isTrue(bytes: Uint8Array, member: Member | undefined): boolean {
+  return member !== undefined && bytes[member.valueStart] === 0x74
+}
+
+function isNull(bytes: Uint8Array, member: Member): boolean {
+  return bytes[member.valueStart] === 0x6e
+}

@@ -1,0 +1,194 @@
+// One pass over a request body: the whole of JSON's grammar is checked, no object is built, and the top level's members
+// are located. What goes upstream later are the same bytes, so what was checked is what is sent.
+import { isUtf8 } from 'node:buffer'
+
+export interface Member {
+  readonly name: string
+  /** Offset of the key's opening quote. */
+  readonly start: number
+  readonly valueStart: number
+  /** Just past the value. */
+  readonly end: number
+}
+
+export type Scan = { readonly ok: true; readonly members: readonly Member[] } | { readonly ok: false; readonly reason: 'invalid_json' | 'not_an_object' }
+
+/** Deeper than any request, shallower than what could hurt a parser further on. */
+const MAX_DEPTH = 1024
+const [OBJECT, ARRAY] = [1, 2]
+const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, PLUS, DOT] = [0x22, 0x5c, 0x2c, 0x3a, 0x2d, 0x2b, 0x2e]
+const [BRACE_OPEN, BRACE_CLOSE, BRACKET_OPEN, BRACKET_CLOSE] = [0x7b, 0x7d, 0x5b, 0x5d]
+const FAILED = -1
+
+/** Locates the members of a JSON object. A byte order mark, invalid UTF-8 or anything after the object is invalid. */
+export function scanObject(bytes: Uint8Array): Scan {
+  const start = skipSpace(bytes, 0)
+  if (!isUtf8(bytes) || start >= bytes.length) return { ok: false, reason: 'invalid_json' }
+  if (bytes[start] !== BRACE_OPEN) {
+    const end = skipValue(bytes, start)
+    const isJson = end !== FAILED && skipSpace(bytes, end) === bytes.length
+    return { ok: false, reason: isJson ? 'not_an_object' : 'invalid_json' }
+  }
+  const members: Member[] = []
+  const end = scanMembers(bytes, start, members)
+  return end !== FAILED && skipSpace(bytes, end) === bytes.length ? { ok: true, members } : { ok: false, reason: 'invalid_json' }
+}
+
+function scanMembers(bytes: Uint8Array, open: number, members: Member[]): number {
+  let at = skipSpace(bytes, open + 1)
+  if (bytes[at] === BRACE_CLOSE) return at + 1
+  for (;;) {
+    const start = at
+    const keyEnd = bytes[at] === QUOTE ? skipString(bytes, at) : FAILED
+    if (keyEnd === FAILED) return FAILED
+    at = skipSpace(bytes, keyEnd)
+    if (bytes[at] !== COLON) return FAILED
+    const valueStart = skipSpace(bytes, at + 1)
+    const end = skipValue(bytes, valueStart)
+    if (end === FAILED) return FAILED
+    members.push({ name: textOf(bytes, start, keyEnd), start, valueStart, end })
+    at = skipSpace(bytes, end)
+    if (bytes[at] === BRACE_CLOSE) return at + 1
+    if (bytes[at] !== COMMA) return FAILED
+    at = skipSpace(bytes, at + 1)
+  }
+}
+
+/** The string between two offsets, escapes resolved, so that `mod\u0065l` is `model`. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')) as string
+}
+
+/** Past the value at `at`, or FAILED. Without recursion: containers are kept on a stack of their kinds. */
+function skipValue(bytes: Uint8Array, from: number): number {
+  const kinds = new Uint8Array(MAX_DEPTH)
+  let depth = 0
+  let at = from
+  for (;;) {
+    const byte = bytes[at]
+    if (byte === BRACE_OPEN || byte === BRACKET_OPEN) {
+      const isObject = byte === BRACE_OPEN
+      at = skipSpace(bytes, at + 1)
+      if (bytes[at] === (isObject ? BRACE_CLOSE : BRACKET_CLOSE)) at++
+      else {
+        if (depth === MAX_DEPTH) return FAILED
+        kinds[depth++] = isObject ? OBJECT : ARRAY
+        if (isObject) at = skipKey(bytes, at)
+        if (at === FAILED) return FAILED
+        continue
+      }
+    } else at = skipScalar(bytes, at)
+    if (at === FAILED) return FAILED
+    // A value has ended: close what ends with it, or go on to the next one.
+    for (;;) {
+      if (depth === 0) return at
+      at = skipSpace(bytes, at)
+      const inObject = kinds[depth - 1] === OBJECT
+      if (bytes[at] === COMMA) {
+        at = skipSpace(bytes, at + 1)
+        if (inObject) at = skipKey(bytes, at)
+        if (at === FAILED) return FAILED
+        break
+      }
+      if (bytes[at] !== (inObject ? BRACE_CLOSE : BRACKET_CLOSE)) return FAILED
+      depth--
+      at++
+    }
+  }
+}
+
+/** Past `"key" :` and the space after it. */
+function skipKey(bytes: Uint8Array, from: number): number {
+  if (bytes[from] !== QUOTE) return FAILED
+  const end = skipString(bytes, from)
+  if (end === FAILED) return FAILED
+  const at = skipSpace(bytes, end)
+  return bytes[at] === COLON ? skipSpace(bytes, at + 1) : FAILED
+}
+
+function skipScalar(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at]
+  if (byte === QUOTE) return skipString(bytes, at)
+  if (byte === MINUS || isDigit(byte)) return skipNumber(bytes, at)
+  if (byte === 0x74) return skipWord(bytes, at, 'true')
+  if (byte === 0x66) return skipWord(bytes, at, 'false')
+  if (byte === 0x6e) return skipWord(bytes, at, 'null')
+  return FAILED
+}
+
+function skipString(bytes: Uint8Array, from: number): number {
+  const { length } = bytes
+  for (let at = from + 1; at < length; at++) {
+    const byte = bytes[at] as number
+    if (byte === QUOTE) return at + 1
+    if (byte < 0x20) return FAILED
+    if (byte === BACKSLASH) {
+      at = skipEscape(bytes, at + 1)
+      if (at === FAILED) return FAILED
+    }
+  }
+  return FAILED
+}
+
+/** The offset of the escape's last character. */
+function skipEscape(bytes: Uint8Array, at: number): number {
+  switch (bytes[at]) {
+    case QUOTE:
+    case BACKSLASH:
+    case 0x2f: // /
+    case 0x62: // b
+    case 0x66: // f
+    case 0x6e: // n
+    case 0x72: // r
+    case 0x74: // t
+      return at
+    case 0x75: // u
+      for (let digit = 1; digit <= 4; digit++) if (!isHexDigit(bytes[at + digit])) return FAILED
+      return at + 4
+    default:
+      return FAILED
+  }
+}
+
+function skipNumber(bytes: Uint8Array, from: number): number {
+  let at = bytes[from] === MINUS ? from + 1 : from
+  if (bytes[at] === 0x30) at++
+  else if (isDigit(bytes[at])) at = skipDigits(bytes, at)
+  else return FAILED
+  if (bytes[at] === DOT) {
+    if (!isDigit(bytes[at + 1])) return FAILED
+    at = skipDigits(bytes, at + 1)
+  }
+  if (bytes[at] === 0x65 || bytes[at] === 0x45) {
+    at++
+    if (bytes[at] === MINUS || bytes[at] === PLUS) at++
+    if (!isDigit(bytes[at])) return FAILED
+    at = skipDigits(bytes, at)
+  }
+  return at
+}
+
+function skipDigits(bytes: Uint8Array, from: number): number {
+  let at = from
+  while (isDigit(bytes[at])) at++
+  return at
+}
+
+function skipWord(bytes: Uint8Array, at: number, word: string): number {
+  for (let letter = 0; letter < word.length; letter++) if (bytes[at + letter] !== word.charCodeAt(letter)) return FAILED
+  return at + word.length
+}
+
+function skipSpace(bytes: Uint8Array, from: number): number {
+  let at = from
+  while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at++
+  return at
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39
+}
+
+function isHexDigit(byte: number | undefined): boolean {
+  return isDigit(byte) || (byte !== undefined && ((byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)))
+}

@@ -1,0 +1,98 @@
+// The one path an answer's bytes take: pulled from the upstream when the client wants more, so that a slow reader slows
+// the upstream instead of filling memory. A stream ends exactly once, however it ends.
+import type { Meter } from './meter.ts'
+import type { Usage } from './usage.ts'
+
+export type StreamOutcome = 'completed' | 'client_gone' | 'upstream_broke' | 'drained'
+
+export interface RelayedStream {
+  readonly body: ReadableStream<Uint8Array>
+  /** Fills silence; called by the shared clock. */
+  tick(nowMs: number): void
+  /** Ends the stream from outside, with an event that tells the client why where the answer is an event stream. */
+  end(outcome: 'client_gone' | 'drained'): void
+}
+
+export interface StreamOptions {
+  upstream: ReadableStream<Uint8Array>
+  meter: Meter
+  /** An event stream may get pings and an error event. */
+  isEventStream: boolean
+  nowMs: () => number
+  abortUpstream: () => void
+  /** Called once. */
+  finished: (outcome: StreamOutcome, usage: Usage) => void
+}
+
+/** Proxies between here and the client close what is silent for a minute. */
+const PING_AFTER_MS = 15_000
+/** Every upstream that streams says something at least this often; beyond it the connection is dead. */
+const SILENT_UPSTREAM_MS = 600_000
+const encoder = new TextEncoder()
+const PING = encoder.encode('event: ping\ndata: {"type": "ping"}\n\n')
+const REASONS = { upstream_broke: 'the upstream connection was lost', drained: 'the gateway is restarting' }
+
+export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): RelayedStream {
+  const reader = upstream.getReader()
+  let controller: ReadableStreamDefaultController<Uint8Array>
+  let over = false
+  /** The client has asked for bytes that have not come yet. */
+  let wanted = false
+  let lastUpstreamByteMs = nowMs()
+  let lastSentMs = lastUpstreamByteMs
+
+  function finish(outcome: StreamOutcome): void {
+    over = true
+    finished(outcome, meter.usage())
+  }
+
+  /** Says that the answer is not whole: an error event where there can be one, else a connection that breaks. */
+  function breakOff(outcome: 'upstream_broke' | 'drained'): void {
+    if (over) return
+    finish(outcome)
+    abortUpstream()
+    if (!isEventStream) return controller.error(new Error(REASONS[outcome]))
+    const error = JSON.stringify({ type: 'error', error: { type: 'api_error', message: REASONS[outcome] } })
+    controller.enqueue(encoder.encode(`${meter.atBoundary() ? '' : '\n\n'}event: error\ndata: ${error}\n\n`))
+    controller.close()
+  }
+
+  async function pull(): Promise<void> {
+    wanted = true
+    try {
+      const { done, value } = await reader.read()
+      if (over) return
+      if (done) {
+        finish('completed')
+        controller.close()
+        return
+      }
+      meter.watch(value)
+      lastUpstreamByteMs = lastSentMs = nowMs()
+      controller.enqueue(value)
+    } catch {
+      breakOff('upstream_broke')
+    } finally {
+      wanted = false
+    }
+  }
+
+  function cancel(): void {
+    if (over) return
+    finish('client_gone')
+    abortUpstream()
+  }
+
+  const body = new ReadableStream<Uint8Array>({ start: (given) => void (controller = given), pull, cancel }, { highWaterMark: 0 })
+  return {
+    body,
+    tick(now) {
+      if (over) return
+      if (wanted && now - lastUpstreamByteMs > SILENT_UPSTREAM_MS) return breakOff('upstream_broke')
+      if (!isEventStream || !wanted || now - lastSentMs < PING_AFTER_MS || !meter.atBoundary()) return
+      lastSentMs = now
+      controller.enqueue(PING)
+    },
+    end: (outcome) => (outcome === 'client_gone' ? cancel() : breakOff('drained')),
+  }
+}

@@ -1,0 +1,36 @@
+// The tokens of an answer, from the usage objects of the Messages API. Pure.
+
+export interface Usage {
+  input: number | undefined
+  output: number | undefined
+  cacheRead: number | undefined
+  cacheWrite5m: number | undefined
+  cacheWrite1h: number | undefined
+}
+
+export const NO_USAGE: Usage = { input: undefined, output: undefined, cacheRead: undefined, cacheWrite5m: undefined, cacheWrite1h: undefined }
+
+/**
+ * Lays a usage object over what is known. Counts of a stream are cumulative: each one given replaces the one before,
+ * nothing is added, and what is null, negative or no count is as if absent.
+ */
+export function overwriteUsage(known: Usage, usage: unknown): Usage {
+  if (typeof usage !== 'object' || usage === null) return known
+  const { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens, cache_creation } = usage as Record<string, unknown>
+  const split = typeof cache_creation === 'object' && cache_creation !== null ? (cache_creation as Record<string, unknown>) : {}
+  const cacheWrite1h = count(split.ephemeral_1h_input_tokens) ?? known.cacheWrite1h
+  const created = count(cache_creation_input_tokens)
+  // Writes beyond the split are of five minutes.
+  const cacheWrite5m = created === undefined ? count(split.ephemeral_5m_input_tokens) : Math.max(0, created - (cacheWrite1h ?? 0))
+  return {
+    input: count(input_tokens) ?? known.input,
+    output: count(output_tokens) ?? known.output,
+    cacheRead: count(cache_read_input_tokens) ?? known.cacheRead,
+    cacheWrite5m: cacheWrite5m ?? known.cacheWrite5m,
+    cacheWrite1h,
+  }
+}
+
+function count(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined
+}
