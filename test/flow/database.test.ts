@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
+import { sql } from 'drizzle-orm'
+import { connect } from '../../src/db/connect.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import type { Observation } from '../../src/observe/events.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: false })
+})
+afterAll(() => database.drop())
+
+const open = () => connect({ url: database.url, maxConnections: 2, observe: () => {} })
+const failure = (work: Promise<unknown>) => work.then(() => undefined, (error: Error) => error)
+
+describe('migrations', () => {
+  test('are the files of the folder, in order', () => {
+    const files = readdirSync(new URL('../../migrations', import.meta.url)).filter((name) => name.endsWith('.sql')).sort()
+    expect(migrations.map(({ name }) => name)).toEqual(files)
+  })
+
+  test('are each applied once by replicas that start together, and a later start does no harm', async () => {
+    const replicas = Array.from({ length: 8 }, open)
+    const observed: Observation[] = []
+    await Promise.all(replicas.map((db) => migrate(db, migrations, (observation) => observed.push(observation))))
+    const late = open()
+    await migrate(late, migrations, () => {})
+    expect(await database.sql`select name from schema_migration order by name`).toEqual(migrations.map(({ name }) => ({ name })) as never)
+    for (const db of [...replicas, late]) await db.close()
+  })
+
+  test('leave nothing behind when one fails, and name it', async () => {
+    const db = open()
+    const bad = [{ name: '9999_bad.sql', text: 'create table half_done (id int); select 1 / 0;' }]
+    expect((await failure(migrate(db, bad, () => {})))?.message).toBe('store: 9999_bad.sql could not be applied (SQLSTATE 22012)')
+    expect(await database.sql`select to_regclass('half_done') as it`).toEqual([{ it: null }] as never)
+    expect(await database.sql`select from schema_migration where name = '9999_bad.sql'`).toHaveLength(0)
+    await db.close()
+  })
+
+  test('name the right that is missing', async () => {
+    await database.sql.unsafe(`create role reader login password 'reader'; revoke create on schema public from public`)
+    const url = new URL(database.url)
+    const db = connect({ url: url.href, username: 'reader', password: 'reader', maxConnections: 1, observe: () => {} })
+    expect((await failure(migrate(db, migrations, () => {})))?.message).toContain('needs the right to create tables')
+    await db.close()
+  })
+})
+
+describe('a statement', () => {
+  test('ends at its deadline although the database has not answered, and later ones work', async () => {
+    const db = open()
+    const error = await failure(db.run(sql`select pg_sleep(30)`, { deadlineMs: 50 }))
+    expect(error).toMatchObject({ code: 'deadline' })
+    expect(await db.run<{ one: number }>(sql`select 1 as one`)).toEqual([{ one: 1 }])
+    await db.close()
+  })
+
+  // T259
+  test('fails without showing its parameters', async () => {
+    const db = open()
+    const error = await failure(db.run(sql`select ${'canary-7f3a'}::int`))
+    expect(error).toMatchObject({ code: 'failed', sqlState: '22P02' })
+    expect(Bun.inspect(error)).not.toContain('canary-7f3a')
+    await db.close()
+  })
+
+  test('says that the database is unreachable when it is', async () => {
+    const db = connect({ url: 'postgres://nobody@127.0.0.1:1/none', maxConnections: 1, observe: () => {} })
+    expect(await failure(db.run(sql`select 1`))).toMatchObject({ code: 'unreachable' })
+    expect(await db.isReachable()).toBe(false)
+    await db.close()
+  })
+
+  // T272, T273
+  test('survives backends being killed under it: no wrong row, none hangs', async () => {
+    const db = connect({ url: database.url, maxConnections: 4, observe: () => {} })
+    let [right, wrong, failed] = [0, 0, 0]
+    const stopAt = performance.now() + 2000
+    const worker = async (id: number) => {
+      for (let n = 0; performance.now() < stopAt; n++) {
+        const asked = `${id}-${n}`
+        const rows = await db.run<{ it: string }>(sql`select ${asked}::text as it`, { deadlineMs: 1000 }).catch(() => undefined)
+        if (rows === undefined) failed++
+        else if (rows[0]?.it === asked) right++
+        else wrong++
+      }
+    }
+    const killer = async () => {
+      while (performance.now() < stopAt) {
+        await database.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'gatehouse' and datname = current_database() order by random() limit 1`
+        await Bun.sleep(50)
+      }
+    }
+    await Promise.all([killer(), ...Array.from({ length: 16 }, (_, id) => worker(id))])
+    expect(wrong).toBe(0)
+    expect(right).toBeGreaterThan(100)
+    expect(failed).toBeGreaterThan(0)
+    expect(await db.run<{ one: number }>(sql`select 1 as one`)).toEqual([{ one: 1 }])
+    await db.close()
+  }, 20_000)
+})
