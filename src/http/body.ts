@@ -20,8 +20,9 @@ async function readChunked(request: Request, maxBytes: number): Promise<Uint8Arr
   return Buffer.concat(chunks, length)
 }
 
-/** A form-encoded body. Throws `invalid_request` for any other content type, and for more parameters than any client sends. */
+/** A form-encoded body, or an empty one. Throws `invalid_request` for any other content type, and for more parameters than any client sends. */
 export async function readForm(request: Request, maxBytes: number): Promise<URLSearchParams> {
+  if (request.headers.get('content-length') === '0') return new URLSearchParams()
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/x-www-form-urlencoded') {
     throw new GatewayError('invalid_request', 'the body must be application/x-www-form-urlencoded')
