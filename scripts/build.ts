@@ -14,6 +14,9 @@ const NAME = 'gatehouse'
 const FLAGS = [
   '--compile',
   '--minify',
+  // Costs 5 MB and saves 50 of the 80 ms that parsing takes, at each of the two starts.
+  '--bytecode',
+  '--format=esm',
   '--define=process.env.NODE_ENV="production"',
   // Nothing of the working directory is read when the program starts: a file there would run as code.
   '--no-compile-autoload-dotenv',

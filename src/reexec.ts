@@ -12,6 +12,9 @@ const PATH_OF_EXECUTABLE = '/proc/self/exe'
 /** What must be set before the process starts: Bun's fetch admits 256 requests at once otherwise, and 65535 is its highest accepted number. */
 const REQUIRED: Readonly<Record<string, string>> = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', NODE_ENV: 'production' }
 
+/** Where the proxy for what asks for it (`oidc.use_proxy`) is kept: Bun's fetch would use HTTPS_PROXY for every request. */
+export const PROXY_VARIABLE = 'GATEHOUSE_HTTPS_PROXY'
+
 const AMBIENT = new Set(AMBIENT_VARIABLES.map((name) => name.toUpperCase()))
 /** Switches of the interpreter: inspectors, JIT options, traces, native add-ons. */
 const INTERPRETER = /^(BUN_|JSC_|NODE_(OPTIONS|PATH|CHANNEL_FD|CHANNEL_SERIALIZATION_MODE|V8_COVERAGE|COMPILE_CACHE|DEBUG|DEBUG_NATIVE|REDIRECT_WARNINGS|UNIQUE_ID)$)/
@@ -26,7 +29,8 @@ export function cleanEnvironment(env: Environment): { env: Record<string, string
   }
   const dropped = Object.keys(env).filter((name) => !(name in REQUIRED) && isUnwanted(name))
   const kept = Object.entries(env).filter(([name, value]) => value !== undefined && !dropped.includes(name)) as [string, string][]
-  return { env: { ...Object.fromEntries(kept), ...REQUIRED }, dropped }
+  const proxy = env[PROXY_VARIABLE] ?? env.https_proxy ?? env.HTTPS_PROXY
+  return { env: { ...Object.fromEntries(kept), ...REQUIRED, ...(proxy ? { [PROXY_VARIABLE]: proxy } : {}) }, dropped }
 }
 
 /** True when starting again would change nothing. */

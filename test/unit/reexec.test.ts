@@ -17,12 +17,19 @@ describe('cleanEnvironment', () => {
     'NODE_OPTIONS', 'NODE_PATH', 'NODE_CHANNEL_FD', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'all_proxy', 'no_proxy',
   ])('drops %s and names it', (name) => {
     const { env, dropped } = cleanEnvironment({ [name]: 'x', PATH: '/bin' })
-    expect(env).toEqual({ PATH: '/bin', BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', NODE_ENV: 'production' })
+    expect(env).toMatchObject({ PATH: '/bin', BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', NODE_ENV: 'production' })
+    expect(env).not.toHaveProperty(name)
     expect(dropped).toEqual([name])
   })
 
   test.each(['PATH', 'DATABASE_URL', 'GATEHOUSE_LOG_LEVEL', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'AWS_PROFILE', 'TZ'])('keeps %s', (name) => {
     expect(cleanEnvironment({ [name]: 'value' }).env[name]).toBe('value')
+  })
+
+  test('keeps the proxy where only what asks for it looks', () => {
+    expect(cleanEnvironment({ HTTPS_PROXY: 'http://proxy:3128' }).env.GATEHOUSE_HTTPS_PROXY).toBe('http://proxy:3128')
+    expect(cleanEnvironment({ HTTPS_PROXY: 'http://a:1', GATEHOUSE_HTTPS_PROXY: 'http://b:2' }).env.GATEHOUSE_HTTPS_PROXY).toBe('http://b:2')
+    expect(cleanEnvironment({ HTTPS_PROXY: '' }).env).not.toHaveProperty('GATEHOUSE_HTTPS_PROXY')
   })
 
   test('refuses to start with certificate verification switched off', () => {
