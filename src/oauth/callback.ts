@@ -10,6 +10,7 @@ import { approveGrant, denyGrant, takeAttempt, type Attempt } from './store.ts'
 
 /** `GET /oauth/callback`: judges who came back and decides the grant before the page says so. */
 export async function finishVerification(deps: OAuthDeps, request: Request): Promise<Response> {
+  if (isPrefetch(request.headers)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   const { searchParams, search } = new URL(request.url)
   const [state, ...more] = searchParams.getAll('state')
   const secure = deps.publicUrl.startsWith('https:')
@@ -25,6 +26,11 @@ export async function finishVerification(deps: OAuthDeps, request: Request): Pro
   const page = await decide(deps, request, attempt, outcome)
   page.headers.append('set-cookie', unbindCookie(stateHash, secure))
   return page
+}
+
+/** A browser that fetches ahead must not use the code up; after a failure it asks again when the person really goes there. */
+function isPrefetch(headers: Headers): boolean {
+  return ['sec-purpose', 'purpose', 'x-moz'].some((name) => headers.get(name)?.includes('prefetch'))
 }
 
 async function decide(deps: OAuthDeps, request: Request, attempt: Attempt, outcome: SignInOutcome): Promise<Response> {
@@ -53,9 +59,14 @@ function observeCallback(deps: OAuthDeps, request: Request, attempt: Attempt | u
     evt: 'device.callback',
     request_id: requestId,
     client_ip: clientIp,
-    ...(attempt === undefined ? {} : { device_code_hash: attempt.device_code_hash.slice(0, 12), requester_ip: attempt.requester_ip }),
+    ...(attempt === undefined ? {} : ofGrant(attempt, clientIp)),
     ...(outcome.ok
       ? { outcome: 'approved', issuer: outcome.identity.issuer, sub: outcome.identity.sub, email: outcome.identity.email }
       : { outcome: 'refused', reason: outcome.reason, ...(outcome.detail === undefined ? {} : { detail: outcome.detail }) }),
   })
+}
+
+/** Whoever talks a person into approving a code asked for it from somewhere else. */
+function ofGrant({ device_code_hash, requester_ip }: Attempt, clientIp: string) {
+  return { device_code_hash: device_code_hash.slice(0, 12), requester_ip, other_address: requester_ip !== clientIp }
 }

@@ -19,9 +19,12 @@ export function showUserCode(code: string): string {
   return `${code.slice(0, 4)}-${code.slice(4)}`
 }
 
-/** What a person typed, in any case, with or without dashes and blanks; undefined when it cannot be a code. */
-export function readUserCode(typed: string | null): string | undefined {
-  if (typed === null || typed.length > 32) return undefined
+/**
+ * What a person typed, in any case, with or without dashes and blanks; undefined when it cannot be a code. ASCII only:
+ * upper-casing makes letters out of others (`ß`, `ſ`).
+ */
+export function readUserCode(typed: string | undefined): string | undefined {
+  if (typed === undefined || typed.length > 32 || !/^[A-Za-z -]+$/.test(typed.trim())) return undefined
   const letters = typed.replace(/[\s-]/g, '').toUpperCase()
   return letters.length === USER_CODE_LENGTH && [...letters].every((letter) => USER_CODE_LETTERS.includes(letter)) ? letters : undefined
 }

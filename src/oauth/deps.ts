@@ -2,7 +2,6 @@ import type { Database } from '../db/connect.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Observe } from '../observe/events.ts'
 import type { RelyingParty } from '../oidc/relying-party.ts'
-import type { SessionConfig } from '../session/config.ts'
 import type { Revocations } from '../session/revocations.ts'
 import type { Sealer } from '../session/seal.ts'
 import type { Tokens } from '../session/token.ts'
@@ -12,7 +11,7 @@ import type { RateLimitsConfig } from './config.ts'
 export interface OAuthDeps {
   publicUrl: string
   rateLimits: RateLimitsConfig
-  session: Pick<SessionConfig, 'max_hours'>
+  session: { max_hours: number }
   /** Origins, besides the identity provider's, that the way through it may touch. */
   formActionOrigins: readonly string[]
   db: Database
@@ -22,11 +21,18 @@ export interface OAuthDeps {
   revocations: Revocations
   observe: Observe
   now: () => Date
+  /** Plain text that Claude Code shows when somebody signs in; at most 500 characters. */
+  loginNotice?: string
 }
 
+/** Per address. */
 export interface Limits {
+  /** Sign-ins begun. */
   authorization: RateLimit
+  /** Codes entered, to go on or to decline. */
   verify: RateLimit
+  /** Codes looked at. */
+  look: RateLimit
 }
 
 /** What sealed values are for: one cannot be opened as another. */

@@ -17,6 +17,8 @@ export const FIRST_INTERVAL_SECONDS = 5
 /** RFC 8628 §3.5: slow_down adds five seconds to the interval, for this and all later polls. */
 export const INTERVAL_STEP_SECONDS = 5
 export const MAX_INTERVAL_SECONDS = 60
+/** A client that keeps the interval by its own clock may arrive this much early by ours. */
+export const POLL_LEEWAY_SECONDS = 0.5
 
 /** RFC 8628 §3.5. A denial is final, whatever the clock says; an approval is given out once, and never after expiry. */
 export function judgePoll(grant: PolledGrant | undefined): PollVerdict {

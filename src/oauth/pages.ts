@@ -17,8 +17,16 @@ export function codeEntryPage(formAction: readonly string[]): Response {
   })
 }
 
+export interface Confirmation {
+  userCode: string
+  requesterIp: string
+  ageSeconds: number
+  /** The person's browser has the address of the device that asked. */
+  isSameAddress: boolean
+}
+
 /** Shows the code to be compared. Nothing happens until the person presses a button (RFC 8628 §3.3.1, §5.4). */
-export function confirmPage(userCode: string, formAction: readonly string[]): Response {
+export function confirmPage({ userCode, requesterIp, ageSeconds, isSameAddress }: Confirmation, formAction: readonly string[]): Response {
   const hidden = html`<input type="hidden" name="user_code" value="${userCode}">`
   return renderPage({
     title: 'Compare the code',
@@ -26,12 +34,22 @@ export function confirmPage(userCode: string, formAction: readonly string[]): Re
     body: html`<h1>Is this the code on your screen?</h1>
 <p>Claude Code on your machine shows a code. Go on only if it is exactly this one.</p>
 <p class="code" aria-label="Code ${[...userCode].join(' ')}">${showUserCode(userCode)}</p>
+<dl>
+<div><dt>Asked from</dt><dd>${requesterIp}${isSameAddress ? ', the address of this browser' : ', not the address of this browser'}</dd></div>
+<div><dt>Asked</dt><dd>${showAge(ageSeconds)}</dd></div>
+</dl>
 <p class="warn">If somebody sent you this link or code, by mail, chat or telephone, choose Deny. Whoever asked would be signed in as you.</p>
 <div class="actions">
 <form method="post" action="/device">${hidden}<button type="submit">Approve and sign in</button></form>
 <form method="post" action="/device/deny">${hidden}<button type="submit" class="quiet">Deny</button></form>
 </div>`,
   })
+}
+
+function showAge(ageSeconds: number): string {
+  const minutes = Math.floor(ageSeconds / 60)
+  if (minutes < 1) return 'less than a minute ago'
+  return minutes === 1 ? 'a minute ago' : `${minutes} minutes ago`
 }
 
 export function approvedPage(who: string | undefined): Response {
@@ -68,8 +86,12 @@ export function awayPage(): Response {
   return message(503, 'Sign-in is not available now', html`<p>Something that this gateway needs does not answer. Try again in a minute; Claude Code keeps waiting for you.</p>`, { 'retry-after': '10' })
 }
 
-export function brokenPage(): Response {
+export function unreadablePage(): Response {
   return message(400, 'This could not be read', html`<p>Start again in Claude Code with <code>/login</code>.</p>`)
+}
+
+export function brokenPage(requestId: string): Response {
+  return message(500, 'Something went wrong here', html`<p>Start again in Claude Code with <code>/login</code>. If it happens again, tell the people who run this gateway this number: <code>${requestId}</code></p>`)
 }
 
 function message(status: number, title: string, body: Markup, headers: Record<string, string> = {}): Response {

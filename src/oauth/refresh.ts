@@ -1,5 +1,5 @@
 // Refreshing a sign-in: the identity provider is asked again each time, by one process at a time.
-import type { Observe } from '../observe/events.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Identity } from '../principal.ts'
 import type { RefreshRefusal } from '../oidc/refusal.ts'
 import { presentRefreshToken, releaseClaim, revokeSession, rotateRefreshToken, type PresentedRefreshToken } from '../session/store.ts'
@@ -8,17 +8,24 @@ import { SEALED, type OAuthDeps } from './deps.ts'
 
 /** Processes that refresh together present the same token; this long they all get the same successor. */
 export const OVERLAP_SECONDS = 120
-/** Longer than the identity provider may take; after it a dead process's claim is free again. */
-const CLAIM_SECONDS = 15
+/** How long a process that died while it asked keeps others from asking. Longer than a provider usually takes. */
+const CLAIM_SECONDS = 30
+/** How long a client waits for whoever asks; a later try finds the outcome. */
 const WAIT_MS = 10_000
 const WAIT_STEP_MS = 100
 
+export type RefreshFault = RefreshRefusal | 'unknown' | 'revoked' | 'too_old' | 'reused' | 'unreadable' | 'busy' | 'overtaken'
+
 export type Refreshed =
   | { ok: true; how: 'refreshed' | 'replayed'; sid: string; identity: Identity; refreshToken: string }
-  | { ok: false; unavailable: boolean; reason: RefreshRefusal | 'unknown' | 'revoked' | 'too_old' | 'reused' | 'unreadable' | 'busy' | 'overtaken'; detail?: string | undefined; sid?: string; identity?: Identity }
+  | { ok: false; unavailable: boolean; reason: RefreshFault; detail?: string | undefined; sid?: string; identity?: Identity }
+
+export type Refresh = (refreshToken: string, context: RequestContext) => Promise<Refreshed>
+
+type Presentation = 'unknown' | 'revoked' | 'too_old' | 'reused' | 'replay' | 'refresh' | 'wait'
 
 /** What a presented token is good for. Pure. */
-export function judgePresented(token: PresentedRefreshToken | undefined): 'unknown' | 'revoked' | 'too_old' | 'reused' | 'replay' | 'refresh' | 'wait' {
+export function judgePresented(token: PresentedRefreshToken | undefined): Presentation {
   if (token === undefined) return 'unknown'
   if (token.revoked) return 'revoked'
   if (token.tooOld) return 'too_old'
@@ -26,53 +33,63 @@ export function judgePresented(token: PresentedRefreshToken | undefined): 'unkno
   return token.claimed ? 'refresh' : 'wait'
 }
 
-/** A refresher for one process: simultaneous presentations of one token share one answer. */
-export function createRefresher(deps: OAuthDeps): (refreshToken: string) => Promise<Refreshed> {
+/** A refresher for one process: simultaneous presentations of one token share one outcome. Throws DatabaseError. */
+export function createRefresher(deps: OAuthDeps): Refresh {
   const running = new Map<string, Promise<Refreshed>>()
-  return (refreshToken) => {
+  return (refreshToken, context) => {
     const tokenHash = hashToken(refreshToken)
-    const known = running.get(tokenHash)
-    if (known !== undefined) return known
-    const work = refresh(deps, tokenHash).finally(() => running.delete(tokenHash))
-    running.set(tokenHash, work)
-    return work
+    let work = running.get(tokenHash)
+    if (work === undefined) {
+      work = refresh(deps, tokenHash, context).finally(() => running.delete(tokenHash))
+      // Nobody may be waiting any more when it fails.
+      work.catch(() => {})
+      running.set(tokenHash, work)
+    }
+    return orBusy(work)
   }
 }
 
-async function refresh(deps: OAuthDeps, tokenHash: string): Promise<Refreshed> {
+/** The work goes on: what a slow provider says at last must not be lost, for it may have replaced its refresh token. */
+async function orBusy(work: Promise<Refreshed>): Promise<Refreshed> {
+  let timer: Timer | undefined
+  const busy = new Promise<Refreshed>((resolve) => {
+    timer = setTimeout(() => resolve({ ok: false, unavailable: true, reason: 'busy' }), WAIT_MS)
+  })
+  return Promise.race([work, busy]).finally(() => clearTimeout(timer))
+}
+
+async function refresh(deps: OAuthDeps, tokenHash: string, context: RequestContext): Promise<Refreshed> {
   const rules = { overlapSeconds: OVERLAP_SECONDS, claimSeconds: CLAIM_SECONDS, maxHours: deps.session.max_hours }
-  for (const giveUpAt = performance.now() + WAIT_MS; ; ) {
+  for (const giveUpAt = performance.now() + WAIT_MS; ; await Bun.sleep(WAIT_STEP_MS)) {
     const token = await presentRefreshToken(deps.db, tokenHash, rules)
     const verdict = judgePresented(token)
-    if (verdict === 'unknown' || token === undefined) return { ok: false, unavailable: false, reason: 'unknown' }
-    const who = { sid: token.sid, identity: token.identity }
-    switch (verdict) {
-      case 'revoked':
-      case 'too_old':
-        return { ok: false, unavailable: false, reason: verdict, ...who }
-      case 'reused':
-        return endReused(deps, token)
-      case 'replay':
-        return replay(deps, token)
-      case 'refresh':
-        return askProvider(deps, tokenHash, token)
-      case 'wait':
-        if (performance.now() > giveUpAt) return { ok: false, unavailable: true, reason: 'busy', ...who }
-        await Bun.sleep(WAIT_STEP_MS)
-    }
+    if (token === undefined || verdict === 'unknown') return { ok: false, unavailable: false, reason: 'unknown' }
+    if (verdict !== 'wait') return act(deps, tokenHash, token, verdict, context)
+    if (performance.now() > giveUpAt) return { ok: false, unavailable: true, reason: 'busy', sid: token.sid, identity: token.identity }
+  }
+}
+
+async function act(deps: OAuthDeps, tokenHash: string, token: PresentedRefreshToken, verdict: Exclude<Presentation, 'unknown' | 'wait'>, context: RequestContext): Promise<Refreshed> {
+  switch (verdict) {
+    case 'revoked':
+    case 'too_old':
+      return { ok: false, unavailable: false, reason: verdict, sid: token.sid, identity: token.identity }
+    case 'reused':
+      return endReused(deps, token, context)
+    case 'replay':
+      return replay(deps, token)
+    case 'refresh':
+      return askProvider(deps, tokenHash, token)
   }
 }
 
 /** RFC 9700 §4.14.2: a token used again after the overlap means that two parties hold it; neither keeps the sign-in. */
-async function endReused(deps: OAuthDeps, { sid, identity }: PresentedRefreshToken): Promise<Refreshed> {
+async function endReused(deps: OAuthDeps, { sid, identity }: PresentedRefreshToken, { requestId, clientIp }: RequestContext): Promise<Refreshed> {
   await revokeSession(deps.db, sid)
   deps.revocations.add(sid)
-  observeRevocation(deps.observe, sid, identity)
+  const { issuer, sub, email } = identity
+  deps.observe({ evt: 'session.revoke', request_id: requestId, client_ip: clientIp, sid, by: 'reuse', issuer, sub, email })
   return { ok: false, unavailable: false, reason: 'reused', sid, identity }
-}
-
-function observeRevocation(observe: Observe, sid: string, identity: Identity): void {
-  observe({ evt: 'session.revoke', sid, by: 'reuse', issuer: identity.issuer, sub: identity.sub, email: identity.email })
 }
 
 function replay(deps: OAuthDeps, { sid, identity, successor }: PresentedRefreshToken): Refreshed {
@@ -88,7 +105,10 @@ async function askProvider(deps: OAuthDeps, tokenHash: string, token: PresentedR
     const idpToken = token.idpRefreshToken === undefined ? undefined : deps.sealer.open(token.idpRefreshToken, SEALED.idpToken)
     if (idpToken === undefined) return await release(deps, tokenHash, { ok: false, unavailable: false, reason: 'unreadable', sid, identity: previous })
     const outcome = await deps.relyingParty.refresh(idpToken, { sub: previous.sub, previous })
-    if (!outcome.ok) return await release(deps, tokenHash, { ok: false, unavailable: outcome.unavailable, reason: outcome.reason, detail: outcome.detail, sid, identity: previous })
+    if (!outcome.ok) {
+      const { unavailable, reason, detail, idpRefreshToken } = outcome
+      return await release(deps, tokenHash, { ok: false, unavailable, reason, detail, sid, identity: previous }, idpRefreshToken)
+    }
     const refreshToken = createOpaqueToken('ghr_')
     const rotated = await rotateRefreshToken(deps.db, {
       tokenHash,
@@ -105,7 +125,7 @@ async function askProvider(deps: OAuthDeps, tokenHash: string, token: PresentedR
   }
 }
 
-async function release(deps: OAuthDeps, tokenHash: string, refusal: Refreshed): Promise<Refreshed> {
-  await releaseClaim(deps.db, tokenHash)
+async function release(deps: OAuthDeps, tokenHash: string, refusal: Refreshed, idpToken?: string): Promise<Refreshed> {
+  await releaseClaim(deps.db, tokenHash, idpToken === undefined ? undefined : deps.sealer.seal(idpToken, SEALED.idpToken))
   return refusal
 }

@@ -1,15 +1,15 @@
 // RFC 7009. Whoever holds a token may end the sign-in it belongs to; the answer is the same for every token.
-import { readForm } from '../http/body.ts'
 import { contextOf } from '../http/request-context.ts'
 import { findSessionOfToken, revokeSession } from '../session/store.ts'
 import { hashToken } from './codes.ts'
 import type { OAuthDeps } from './deps.ts'
+import { readParameters } from './parameters.ts'
 
 const MAX_FORM_BYTES = 64 * 1024
 
 /** Always 200 (RFC 7009 §2.2): an unknown token is as good as a revoked one. */
 export async function revokeToken(deps: OAuthDeps, request: Request): Promise<Response> {
-  const token = (await readForm(request, MAX_FORM_BYTES)).get('token') ?? ''
+  const token = (await readParameters(request, MAX_FORM_BYTES)).get('token') ?? ''
   const owner = await findOwner(deps, token)
   if (owner !== undefined) {
     deps.revocations.add(owner.sid)

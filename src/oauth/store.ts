@@ -1,25 +1,45 @@
 // All SQL of the device grant. Each function is one statement, so that replicas and crashes cannot half-do it.
-import { sql } from 'drizzle-orm'
+import { and, eq, gt, lt, sql } from 'drizzle-orm'
 import type { Database } from '../db/connect.ts'
+import { device_grant } from '../db/tables.ts'
 import type { Identity } from '../principal.ts'
-import { FIRST_INTERVAL_SECONDS, GRANT_LIFETIME_SECONDS, INTERVAL_STEP_SECONDS, MAX_INTERVAL_SECONDS, type PolledGrant } from './device-grant.ts'
+import { FIRST_INTERVAL_SECONDS, GRANT_LIFETIME_SECONDS, INTERVAL_STEP_SECONDS, MAX_INTERVAL_SECONDS, POLL_LEEWAY_SECONDS, type PolledGrant } from './device-grant.ts'
+
+const seconds = (count: number) => sql`make_interval(secs => ${count})`
+const isWaiting = and(eq(device_grant.status, 'pending'), gt(device_grant.expires_at, sql`now()`))
+const grantHash = { device_code_hash: device_grant.device_code_hash }
 
 /** False when another waiting grant has this user code. */
 export async function insertGrant(db: Database, grant: { deviceCodeHash: string; userCode: string; requesterIp: string }): Promise<boolean> {
-  const rows = await db.run(sql`
-    insert into device_grant (device_code_hash, user_code, interval_seconds, expires_at, requester_ip)
-    values (${grant.deviceCodeHash}, ${grant.userCode}, ${FIRST_INTERVAL_SECONDS}, now() + make_interval(secs => ${GRANT_LIFETIME_SECONDS}), ${grant.requesterIp})
-    on conflict do nothing
-    returning 1`)
+  const row = {
+    device_code_hash: grant.deviceCodeHash,
+    user_code: grant.userCode,
+    requester_ip: grant.requesterIp,
+    interval_seconds: FIRST_INTERVAL_SECONDS,
+    expires_at: sql`now() + ${seconds(GRANT_LIFETIME_SECONDS)}`,
+  }
+  const rows = await db.query((orm) => orm.insert(device_grant).values(row).onConflictDoNothing().returning(grantHash))
   return rows.length === 1
 }
 
-/** Begins a browser's way to the identity provider for the waiting grant of this user code; undefined when there is none. */
+export interface WaitingGrant {
+  requesterIp: string
+  ageSeconds: number
+}
+
+/** The grant that waits under this user code. */
+export async function findWaitingGrant(db: Database, userCode: string): Promise<WaitingGrant | undefined> {
+  const columns = { requesterIp: device_grant.requester_ip, ageSeconds: sql<number>`extract(epoch from now() - ${device_grant.created_at})::int` }
+  const rows = await db.query((orm) => orm.select(columns).from(device_grant).where(and(eq(device_grant.user_code, userCode), isWaiting)))
+  return rows[0]
+}
+
+/** Begins a browser's way to the identity provider for the grant that waits under this user code; undefined when there is none. */
 export async function insertAttempt(db: Database, attempt: { userCode: string; stateHash: string; browserHash: string; sealed: string }): Promise<string | undefined> {
   const rows = await db.run<{ device_code_hash: string }>(sql`
     insert into sign_in_attempt (state_hash, browser_hash, device_code_hash, sealed, expires_at)
     select ${attempt.stateHash}, ${attempt.browserHash}, device_code_hash, ${attempt.sealed}, expires_at
-    from device_grant where user_code = ${attempt.userCode} and status = 'pending' and expires_at > now()
+    from device_grant where user_code = ${attempt.userCode} and ${isWaiting}
     returning device_code_hash`)
   return rows[0]?.device_code_hash
 }
@@ -43,29 +63,25 @@ export async function takeAttempt(db: Database, stateHash: string, browserHash: 
 
 /** Approves a grant that still waits. False when it was denied, approved or expired in the meantime. */
 export async function approveGrant(db: Database, deviceCodeHash: string, identity: Identity, sealedIdpToken: string | undefined): Promise<boolean> {
-  const rows = await db.run(sql`
-    update device_grant set status = 'approved', identity = ${JSON.stringify(identity)}::jsonb, idp_refresh_token = ${sealedIdpToken ?? null}::text
-    where device_code_hash = ${deviceCodeHash} and status = 'pending' and expires_at > now()
-    returning 1`)
+  const approved = { status: 'approved' as const, identity, idp_refresh_token: sealedIdpToken ?? null }
+  const rows = await db.query((orm) => orm.update(device_grant).set(approved).where(and(eq(device_grant.device_code_hash, deviceCodeHash), isWaiting)).returning(grantHash))
   return rows.length === 1
 }
 
 /** Denies a grant that still waits. */
 export async function denyGrant(db: Database, deviceCodeHash: string): Promise<void> {
-  await db.run(sql`update device_grant set status = 'denied' where device_code_hash = ${deviceCodeHash} and status = 'pending'`)
+  await db.query((orm) => orm.update(device_grant).set({ status: 'denied' }).where(and(eq(device_grant.device_code_hash, deviceCodeHash), isWaiting)))
 }
 
 /** The same by the code a person sees; undefined when no grant waits under it. */
 export async function denyGrantByCode(db: Database, userCode: string): Promise<string | undefined> {
-  const rows = await db.run<{ device_code_hash: string }>(sql`
-    update device_grant set status = 'denied' where user_code = ${userCode} and status = 'pending' and expires_at > now()
-    returning device_code_hash`)
+  const rows = await db.query((orm) => orm.update(device_grant).set({ status: 'denied' }).where(and(eq(device_grant.user_code, userCode), isWaiting)).returning(grantHash))
   return rows[0]?.device_code_hash
 }
 
 export interface Redemption extends PolledGrant {
-  /** The sign-in that was born, when this poll consumed the grant. */
-  readonly session: { readonly sid: string; readonly identity: Identity; readonly refreshable: boolean } | undefined
+  /** Who signed in, when this poll consumed the grant. `refreshable`: the identity provider gave a refresh token. */
+  readonly redeemed: { readonly identity: Identity; readonly refreshable: boolean } | undefined
 }
 
 /**
@@ -76,7 +92,7 @@ export async function pollGrant(db: Database, deviceCodeHash: string, sid: strin
   const rows = await db.run<{ status: PolledGrant['status']; expired: boolean; too_soon: boolean; identity: Identity | null; refreshable: boolean }>(sql`
     with found as (
       select device_code_hash, status, identity, idp_refresh_token, expires_at <= now() as expired,
-             coalesce(last_polled_at > now() - make_interval(secs => interval_seconds), false) as too_soon
+             coalesce(last_polled_at + make_interval(secs => interval_seconds) - ${seconds(POLL_LEEWAY_SECONDS)} > now(), false) as too_soon
       from device_grant where device_code_hash = ${deviceCodeHash} for update
     ), redeemed as (
       select * from found where status = 'approved' and not expired
@@ -101,8 +117,8 @@ export async function pollGrant(db: Database, deviceCodeHash: string, sid: strin
     from found left join redeemed using (device_code_hash)`)
   const row = rows[0]
   if (row === undefined) return undefined
-  const session = row.identity === null ? undefined : { sid, identity: toIdentity(row.identity), refreshable: row.refreshable }
-  return { status: row.status, expired: row.expired, tooSoon: row.too_soon, session }
+  const redeemed = row.identity === null ? undefined : { identity: toIdentity(row.identity), refreshable: row.refreshable }
+  return { status: row.status, expired: row.expired, tooSoon: row.too_soon, redeemed }
 }
 
 /** JSON has no undefined: what was absent comes back absent. */
@@ -110,8 +126,8 @@ function toIdentity({ issuer, sub, email, name, groups }: Identity): Identity {
   return { issuer, sub, email, name, groups }
 }
 
-/** Deletes what nobody can use any more. */
+/** Deletes what nobody can use any more, with the attempts that belong to it. */
 export async function deleteExpiredGrants(db: Database): Promise<void> {
   // A grant stays a while after its end, so that a late poll of a denied one still hears why.
-  await db.run(sql`delete from device_grant where expires_at < now() - interval '1 hour'`)
+  await db.query((orm) => orm.delete(device_grant).where(lt(device_grant.expires_at, sql`now() - interval '1 hour'`)))
 }

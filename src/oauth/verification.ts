@@ -1,20 +1,28 @@
 // The page at /device: a person compares the code, then goes to the identity provider or declines.
-import { readForm } from '../http/body.ts'
 import { addressKey } from '../http/rate-limit.ts'
 import { contextOf } from '../http/request-context.ts'
 import { bindCookie } from './browser-binding.ts'
 import { createOpaqueToken, hashToken, readUserCode } from './codes.ts'
 import { SEALED, type Limits, type OAuthDeps } from './deps.ts'
+import { readParameters } from './parameters.ts'
 import { codeEntryPage, confirmPage, crossSitePage, deniedPage, tooManyPage, unknownCodePage } from './pages.ts'
 import { isSameOrigin } from './same-origin.ts'
-import { denyGrantByCode, insertAttempt } from './store.ts'
+import { denyGrantByCode, findWaitingGrant, insertAttempt } from './store.ts'
 
 const MAX_FORM_BYTES = 4 * 1024
 
 /** `GET /device`: shows; never acts, so that a link, a preview or an image of it approves nothing. */
-export function showVerification(deps: OAuthDeps, request: Request): Response {
-  const userCode = readUserCode(new URL(request.url).searchParams.get('user_code'))
-  return userCode === undefined ? codeEntryPage(formAction(deps)) : confirmPage(userCode, formAction(deps))
+export async function showVerification(deps: OAuthDeps, limits: Limits, request: Request): Promise<Response> {
+  const { clientIp } = contextOf(request)
+  const typed = new URL(request.url).searchParams.get('user_code') ?? ''
+  if (typed.trim() === '') return codeEntryPage(formAction(deps))
+  // What the page shows tells a guesser which codes exist (RFC 8628 §5.1).
+  const verdict = limits.look(addressKey(clientIp), deps.now().getTime())
+  if (!verdict.ok) return rateLimited(deps, request, verdict.retryAfterSeconds)
+  const userCode = readUserCode(typed)
+  const grant = userCode === undefined ? undefined : await findWaitingGrant(deps.db, userCode)
+  if (userCode === undefined || grant === undefined) return unknownCode(deps, request)
+  return confirmPage({ userCode, ...grant, isSameAddress: grant.requesterIp === clientIp }, formAction(deps))
 }
 
 /** `POST /device`: binds the browser and sends it to the identity provider with a 303 (RFC 9700 §4.12). */
@@ -56,12 +64,14 @@ async function enter(deps: OAuthDeps, limits: Limits, request: Request): Promise
     return crossSitePage()
   }
   const verdict = limits.verify(addressKey(contextOf(request).clientIp), deps.now().getTime())
-  if (!verdict.ok) {
-    observeVerify(deps, request, 'rate_limited')
-    return tooManyPage(verdict.retryAfterSeconds)
-  }
-  const userCode = readUserCode((await readForm(request, MAX_FORM_BYTES)).get('user_code'))
+  if (!verdict.ok) return rateLimited(deps, request, verdict.retryAfterSeconds)
+  const userCode = readUserCode((await readParameters(request, MAX_FORM_BYTES)).get('user_code'))
   return userCode === undefined ? unknownCode(deps, request) : { userCode }
+}
+
+function rateLimited(deps: OAuthDeps, request: Request, retryAfterSeconds: number): Response {
+  observeVerify(deps, request, 'rate_limited')
+  return tooManyPage(retryAfterSeconds)
 }
 
 function unknownCode(deps: OAuthDeps, request: Request): Response {

@@ -30,7 +30,8 @@ export type SignInOutcome =
 /** `unavailable`: nothing was said against the person, so the session is kept and the client asked to come back. */
 export type RefreshOutcome =
   | { ok: true; identity: Identity; idpRefreshToken: string | undefined }
-  | { ok: false; reason: RefreshRefusal; unavailable: boolean; detail?: string }
+  /** `idpRefreshToken`: the provider had already replaced the one it was asked with. */
+  | { ok: false; reason: RefreshRefusal; unavailable: boolean; detail?: string; idpRefreshToken?: string }
 
 export interface RelyingPartyOptions {
   config: OidcConfig
@@ -97,16 +98,16 @@ export async function createRelyingParty(options: RelyingPartyOptions): Promise<
       const { accessToken, idToken, refreshToken } = tokens.value
       // OpenID Connect Core §12.1: a refresh need not bring an id_token; one that comes is judged in full.
       const verified = idToken === undefined ? undefined : await verifyIdToken({ token: idToken, accessToken, nonce: undefined, nowSeconds: nowSeconds() })
-      if (verified !== undefined && !verified.ok) return refused(verified)
+      if (verified !== undefined && !verified.ok) return refused(verified, refreshToken)
       // OpenID Connect Core §12.2: "its sub Claim Value MUST be the same".
-      if (verified !== undefined && verified.value.sub !== sub) return refused({ reason: 'id_token_subject', detail: 'another person' })
+      if (verified !== undefined && verified.value.sub !== sub) return refused({ reason: 'id_token_subject', detail: 'another person' }, refreshToken)
       const identity = await person.atRefresh(verified?.value.claims, accessToken, { ...previous, issuer: config.issuer, sub })
       // RFC 6749 §6: without a new refresh token the old one stays in use.
-      return identity.ok ? { ok: true, identity: identity.value, idpRefreshToken: refreshToken ?? idpRefreshToken } : refused(identity)
+      return identity.ok ? { ok: true, identity: identity.value, idpRefreshToken: refreshToken ?? idpRefreshToken } : refused(identity, refreshToken)
     },
   }
 }
 
-function refused({ reason, detail }: { reason: RefreshRefusal; detail?: string }): RefreshOutcome {
-  return { ok: false, reason, unavailable: isProviderTrouble(reason), ...(detail !== undefined && { detail }) }
+function refused({ reason, detail }: { reason: RefreshRefusal; detail?: string }, idpRefreshToken?: string): RefreshOutcome {
+  return { ok: false, reason, unavailable: isProviderTrouble(reason), ...(detail !== undefined && { detail }), ...(idpRefreshToken !== undefined && { idpRefreshToken }) }
 }

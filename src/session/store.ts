@@ -112,9 +112,17 @@ export async function rotateRefreshToken(db: Database, rotation: Rotation): Prom
   return rows.length === 1
 }
 
-/** Gives the claim back, so that the next presentation may try again at once. */
-export async function releaseClaim(db: Database, tokenHash: string): Promise<void> {
-  await db.run(sql`update refresh_token set claimed_until = null where token_hash = ${tokenHash} and used_at is null`)
+/**
+ * Gives the claim back, so that the next presentation may try again at once. Keeps the provider's new refresh token when
+ * it gave one before something else failed: with the old one it would refuse next time.
+ */
+export async function releaseClaim(db: Database, tokenHash: string, sealedIdpToken?: string): Promise<void> {
+  await db.run(sql`
+    with released as (
+      update refresh_token set claimed_until = null where token_hash = ${tokenHash} and used_at is null returning sid
+    )
+    update session set idp_refresh_token = coalesce(${sealedIdpToken ?? null}::text, idp_refresh_token)
+    from released where session.sid = released.sid and session.revoked_at is null`)
 }
 
 /** Ends a sign-in for good. False when it had ended before, or never was. */

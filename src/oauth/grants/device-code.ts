@@ -4,14 +4,15 @@ import type { RequestContext } from '../../http/request-context.ts'
 import { createOpaqueToken, hashToken } from '../codes.ts'
 import type { OAuthDeps } from '../deps.ts'
 import { judgePoll } from '../device-grant.ts'
+import type { Parameters } from '../parameters.ts'
 import { pollGrant } from '../store.ts'
 import { tokenAnswer } from '../token-answer.ts'
 
 export const grantType = 'urn:ietf:params:oauth:grant-type:device_code'
 
-export async function handle(deps: OAuthDeps, form: URLSearchParams, context: RequestContext): Promise<Response> {
-  const [deviceCode, ...more] = form.getAll('device_code')
-  if (deviceCode === undefined || deviceCode === '' || more.length > 0) return oauthError(400, 'invalid_request', 'one device_code is required')
+export async function handle(deps: OAuthDeps, parameters: Parameters, context: RequestContext): Promise<Response> {
+  const deviceCode = parameters.get('device_code')
+  if (deviceCode === undefined) return oauthError(400, 'invalid_request', 'device_code is required')
   const sid = crypto.randomUUID()
   const refreshToken = createOpaqueToken('ghr_')
   const grant = await pollGrant(deps.db, hashToken(deviceCode), sid, hashToken(refreshToken))
@@ -26,7 +27,7 @@ export async function handle(deps: OAuthDeps, form: URLSearchParams, context: Re
     case 'issue':
       break
   }
-  if (grant?.session === undefined) return oauthError(400, 'expired_token')
-  const { identity, refreshable } = grant.session
+  if (grant?.redeemed === undefined) return oauthError(400, 'expired_token')
+  const { identity, refreshable } = grant.redeemed
   return tokenAnswer(deps, context, { identity, sid, refreshToken: refreshable ? refreshToken : undefined })
 }
