@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { decimal, described, document, integer, list, oneOrMore, secret, text, url } from '../std/fields.ts'
 
-const PLACEHOLDER = /^(change[-_ ]?me|secret|password|your[-_ ]|example|placeholder|<)|^(.)\2+$/i
+const PLACEHOLDER = /^(change[-_ ]?me|secret|password|your[-_ ]|example|placeholder|<)/i
 
 const jwtSecret = () =>
   v.pipe(
