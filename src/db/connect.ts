@@ -7,12 +7,13 @@ import type { SQL } from 'drizzle-orm'
 import postgres from 'postgres'
 import type { Observe } from '../observe/events.ts'
 import { DatabaseError, toDatabaseError } from './database-error.ts'
+import { splitSocketDirectory } from './socket-directory.ts'
 
 export const DEFAULT_DEADLINE_MS = 5000
 const CONNECT_TIMEOUT_SECONDS = 5
 
 export interface ConnectOptions {
-  /** `postgres://…`, or `socket:…` forms the driver understands. */
+  /** `postgres://…`; `?host=/directory` means the unix socket there. */
   url: string
   username?: string | undefined
   /** Wins over the URL's, and may hold any character. */
@@ -93,8 +94,10 @@ export function connect(options: ConnectOptions): Database {
   }
 }
 
-function openPool({ url, username, password, maxConnections }: ConnectOptions) {
+function openPool({ username, password, maxConnections, ...options }: ConnectOptions) {
+  const { url, ...socket } = splitSocketDirectory(options.url)
   const client = postgres(url, {
+    ...socket,
     max: maxConnections,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     idle_timeout: 300,
