@@ -6,22 +6,31 @@ export interface Markup {
   readonly markup: string
 }
 
+/** An object of this shape that came from elsewhere, out of JSON perhaps, is not markup. */
+const ours = new WeakSet<object>()
+
+function trusted(markup: string): Markup {
+  const made = { markup }
+  ours.add(made)
+  return made
+}
+
 /** Template tag. Values are escaped, other markup is kept, lists are joined, `undefined` and `false` vanish. */
 export function html(strings: TemplateStringsArray, ...values: unknown[]): Markup {
-  return { markup: strings.reduce((text, part, at) => text + insert(values[at - 1]) + part) }
+  return trusted(strings.reduce((text, part, at) => text + insert(values[at - 1]) + part))
 }
 
 function insert(value: unknown): string {
   if (value === undefined || value === null || value === false) return ''
   if (Array.isArray(value)) return value.map(insert).join('')
-  if (typeof value === 'object' && 'markup' in value) return String(value.markup)
+  if (typeof value === 'object' && ours.has(value)) return (value as Markup).markup
   return escape(String(value))
 }
 
 /** Bidirectional controls are dropped: they let a value show itself as another. */
 function escape(text: string): string {
   return text
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '')
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
@@ -32,18 +41,23 @@ const STYLE = `
 html{font:100%/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1.5rem;background:var(--paper);color:var(--ink)}
 main{width:100%;max-width:30rem;padding:2rem 2rem 1.75rem;background:var(--card);border:1px solid var(--line);border-radius:14px}
-.brand{margin:0 0 1.5rem;font-size:.8125rem;letter-spacing:.02em;color:var(--soft)}
+.brand{display:flex;align-items:center;gap:.55rem;margin:0 0 1.5rem;font-size:.8125rem;letter-spacing:.02em;color:var(--soft)}
+.brand svg{width:1.25rem;height:1.25rem;fill:var(--accent)}
 h1{margin:0 0 .75rem;font-size:1.5rem;line-height:1.25;font-weight:650;letter-spacing:-.01em;text-wrap:balance}
 p{margin:.6rem 0;text-wrap:pretty}
 small,.soft{color:var(--soft);font-size:.875rem}
 a{color:inherit;text-underline-offset:.15em}
 code{font:.95em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .code{margin:1.25rem 0;padding:1rem;border:1px solid var(--line);border-radius:10px;text-align:center;font:600 1.9rem/1.2 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.08em}
+dl{margin:1.25rem 0;display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1.25rem;font-size:.9375rem}
+dl div{display:contents}
+dt{color:var(--soft)}
+dd{margin:0;overflow-wrap:anywhere}
 .warn{padding:.75rem 1rem;border-left:3px solid var(--alert);background:color-mix(in srgb,var(--alert) 7%,transparent);border-radius:0 8px 8px 0}
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}
-.actions form{flex:1 1 11rem}
+.actions form{flex:1 1 9rem}
 button{width:100%;min-height:2.9rem;padding:.6rem 1rem;font:inherit;font-weight:600;color:var(--on-accent);background:var(--accent);border:1px solid var(--accent);border-radius:9px;cursor:pointer}
-button.quiet{color:var(--ink);background:transparent;border-color:var(--line)}
+button.quiet{color:var(--ink);background:transparent;border-color:var(--soft)}
 button:hover{filter:brightness(1.08)}
 label{display:block;margin:1rem 0 .35rem;font-weight:600}
 input{width:100%;min-height:3rem;padding:.5rem .75rem;font:600 1.25rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.08em;text-transform:uppercase;color:inherit;background:transparent;border:1px solid var(--soft);border-radius:9px}
@@ -56,6 +70,9 @@ ul.people span{font-weight:400;font-size:.875rem;color:var(--soft)}
 @media (forced-colors:active){button{border-color:ButtonText}}
 `
 const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
+
+/** A gate: decoration, so nothing for a screen reader. */
+const MARK = html`<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M1 2h4v3h3V2h4v3h3V2h4v16h-5v-4a4 4 0 0 0-8 0v4H1z"/></svg>`
 
 export interface Page {
   title: string
@@ -75,11 +92,11 @@ export function renderPage({ title, body, status = 200, formAction = [], headers
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>${title}</title>
-<style>${{ markup: STYLE }}</style>
+<style>${trusted(STYLE)}</style>
 </head>
 <body>
 <main>
-<p class="brand">gatehouse &middot; Claude Code gateway</p>
+<p class="brand">${MARK}gatehouse &middot; Claude Code gateway</p>
 ${body}
 </main>
 </body>

@@ -33,14 +33,15 @@ export function confirmPage({ userCode, requesterIp, ageSeconds, isSameAddress }
     formAction,
     body: html`<h1>Is this the code on your screen?</h1>
 <p>Claude Code on your machine shows a code. Go on only if it is exactly this one.</p>
-<p class="code" aria-label="Code ${[...userCode].join(' ')}">${showUserCode(userCode)}</p>
+<p class="code">${showUserCode(userCode)}</p>
 <dl>
-<div><dt>Asked from</dt><dd>${requesterIp}${isSameAddress ? ', the address of this browser' : ', not the address of this browser'}</dd></div>
+<div><dt>Asked from</dt><dd>${requesterIp} (${isSameAddress ? 'this' : 'not this'} browser’s address)</dd></div>
 <div><dt>Asked</dt><dd>${showAge(ageSeconds)}</dd></div>
 </dl>
-<p class="warn">If somebody sent you this link or code, by mail, chat or telephone, choose Deny. Whoever asked would be signed in as you.</p>
+<p class="warn">If somebody sent you this link or code, by mail, chat or telephone, choose Deny. Whoever sent it would be signed in as you.</p>
+<p>Approve takes you to your organisation’s sign-in.</p>
 <div class="actions">
-<form method="post" action="/device">${hidden}<button type="submit">Approve and sign in</button></form>
+<form method="post" action="/device">${hidden}<button type="submit">Approve</button></form>
 <form method="post" action="/device/deny">${hidden}<button type="submit" class="quiet">Deny</button></form>
 </div>`,
   })
@@ -62,7 +63,7 @@ export function deniedPage(): Response {
 
 /** One page for every code that does not work, so that it tells nobody which codes exist (RFC 8628 §5.1). */
 export function unknownCodePage(): Response {
-  return message(400, 'This code does not work', html`<p>It may have expired or been used. Start again in Claude Code with <code>/login</code> and use the new code.</p>`)
+  return message(400, 'This code does not work', html`<p>It may have expired or been used. Start again in Claude Code with <code>/login</code>, or <a href="/device">type the code once more</a>.</p>`)
 }
 
 export function refusedPage(): Response {
