@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'bun:test'
+import { scanObject, textOf } from '../../src/relay/scan.ts'
+import { spliceBody } from '../../src/relay/splice.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const NONE: ReadonlySet<string> = new Set()
+
+/** A small generator of its own (mulberry32), so that a failure can be run again. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+function randomValue(random: () => number, depth: number): unknown {
+  const kind = Math.floor(random() * (depth > 3 ? 6 : 8))
+  if (kind === 0) return null
+  if (kind === 1) return random() < 0.5
+  if (kind === 2) return Math.floor(random() * 1e6) - 5e5
+  if (kind === 3) return random() * 10 ** Math.floor(random() * 40 - 20)
+  if (kind <= 5) return Array.from({ length: Math.floor(random() * 12) }, () => String.fromCodePoint([0x22, 0x5c, 0x0a, 0x41, 0xe9, 0x1f600, 0x7f][Math.floor(random() * 7)] as number)).join('')
+  const size = Math.floor(random() * 4)
+  if (kind === 6) return Array.from({ length: size }, () => randomValue(random, depth + 1))
+  return Object.fromEntries(Array.from({ length: size }, (_, at) => [`k${at}"\\`, randomValue(random, depth + 1)]))
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('scanObject', () => {
+  test('finds the members of the top level, escaped names resolved', () => {
+    const body = bytes(' {"mod\\u0065l" : "a" ,\n"nested":{"model":"b"},"stream":true} ')
+    const scan = scanObject(body)
+    expect(scan.ok && scan.members.map(({ name, valueStart, end }) => [name, Buffer.from(body.subarray(valueStart, end)).toString()])).toEqual([
+      ['model', '"a"'],
+      ['nested', '{"model":"b"}'],
+      ['stream', 'true'],
+    ])
+  })
+
+  test('agrees with JSON.parse on ten thousand documents and their mutations', () => {
+    const random = randomFrom(20_261_123)
+    for (let n = 0; n < 10_000; n++) {
+      let text = JSON.stringify({ a: randomValue(random, 0), b: randomValue(random, 0) }, undefined, random() < 0.3 ? 1 : undefined)
+      if (n % 2 === 1) {
+        const at = Math.floor(random() * text.length)
+        const other = '{}[],:"\\0-.eE+tfn \n\u0001'[Math.floor(random() * 20)] as string
+        text = text.slice(0, at) + other + text.slice(at + (random() < 0.5 ? 1 : 0))
+      }
+      // A mutation may have cut a character in two.
+      text = text.toWellFormed()
+      const scan = scanObject(bytes(text))
+      const parsed = isJson(text) ? JSON.parse(text) : undefined
+      const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      if (scan.ok !== isObject) throw new Error(`document ${n} is judged ${scan.ok}: ${text}`)
+      if (!scan.ok) continue
+      for (const { name, valueStart, end } of new Map(scan.members.map((member) => [member.name, member])).values()) {
+        expect(JSON.parse(Buffer.from(bytes(text).subarray(valueStart, end)).toString())).toEqual(parsed[name])
+      }
+    }
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['white space', ' \n'],
+    ['a word', 'hello'],
+    ['a truncated object', '{"model":"a"'],
+    ['a trailing comma', '{"model":"a",}'],
+    ['something after the object', '{"model":"a"}{}'],
+    ['a byte order mark', '\ufeff{"model":"a"}'],
+    ['a nested fault', '{"messages":[{]}'],
+    ['a leading zero', '{"a":01}'],
+    ['a bare minus', '{"a":-}'],
+    ['a raw line end in a string', '{"a":"\n"}'],
+    ['an unknown escape', '{"a":"\\q"}'],
+    ['half an escape', '{"a":"\\u00"}'],
+    ['nesting without end', `{"a":${'['.repeat(100_000)}`],
+  ])('refuses %s as invalid JSON', (_, text) => {
+    expect(scanObject(bytes(text))).toEqual({ ok: false, reason: 'invalid_json' })
+  })
+
+  test('refuses invalid UTF-8', () => {
+    expect(scanObject(Uint8Array.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toEqual({ ok: false, reason: 'invalid_json' })
+  })
+
+  test.each(['[]', '"text"', '1', 'null', '[{"model":"a"}]'])('says that %s is JSON but no object', (text) => {
+    expect(scanObject(bytes(text))).toEqual({ ok: false, reason: 'not_an_object' })
+  })
+})
+
+describe('spliceBody', () => {
+  const splice = (text: string, model: string, asked: string, dropped = NONE) => {
+    const body = bytes(text)
+    const scan = scanObject(body)
+    if (!scan.ok) throw new Error('the test document is not JSON')
+    const spliced = spliceBody(body, scan.members, model, asked, dropped)
+    return { same: spliced === body, text: Buffer.from(spliced).toString() }
+  }
+
+  test('hands over the very same bytes when nothing changes', () => {
+    expect(splice('{"model":"a","n":1.0}', 'a', 'a').same).toBe(true)
+  })
+
+  test('names the model anew and leaves every other byte', () => {
+    expect(splice('{ "n":1.0, "model" : "a", "big":12345678901234567890 }', 'b"', 'a').text).toBe('{ "n":1.0, "model" : "b\\"", "big":12345678901234567890 }')
+  })
+
+  test('leaves dropped members out', () => {
+    expect(splice('{"tags":["x"],"model":"a","n":1.0}', 'a', 'a', new Set(['tags'])).text).toBe('{"model":"a","n":1.0}')
+  })
+
+  // T149
+  test('sends the last of a name given twice, in any spelling, and none of the others', () => {
+    expect(splice('{"model":"cheap","n":1,"mod\\u0065l":"dear"}', 'dear', 'dear').text).toBe('{"n":1,"mod\\u0065l":"dear"}')
+    expect(splice('{"model":"cheap","model":"dear"}', 'renamed', 'dear').text).toBe('{"model":"renamed"}')
+  })
+
+  test('reads the text of an escaped value', () => {
+    const body = bytes('"cl\\u0061ude"')
+    expect(textOf(body, 0, body.length)).toBe('claude')
+  })
+})
