@@ -104,6 +104,8 @@ async function concealIdToken(response: Response): Promise<Response> {
   // The body says more than the challenge, and the library would stop at the challenge.
   headers.delete('www-authenticate')
   const bytes = await response.arrayBuffer()
+  // A page is no answer, even one that parses: the library looks at the type only when parsing fails.
+  if (/^text\/html\b/i.test(headers.get('content-type') ?? '')) return new Response(null, { status: response.status, headers })
   const document = parse(bytes)
   if (document !== undefined) {
     document[ID_TOKEN] = document.id_token
