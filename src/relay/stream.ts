@@ -28,7 +28,10 @@ export interface StreamOptions {
 const PING_AFTER_MS = 15_000
 /** Every upstream that streams says something at least this often; beyond it the connection is dead. */
 const SILENT_UPSTREAM_MS = 600_000
+/** The listener sends headers with the first byte of a body; an event stream that has none yet gets a comment to carry them. */
+const HEADERS_WITHIN_MS = 100
 const encoder = new TextEncoder()
+const COMMENT = encoder.encode(':\n\n')
 const PING = encoder.encode('event: ping\ndata: {"type": "ping"}\n\n')
 const REASONS = { upstream_broke: 'the upstream connection was lost', drained: 'the gateway is restarting' }
 
@@ -40,9 +43,11 @@ export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstre
   let wanted = false
   let lastUpstreamByteMs = nowMs()
   let lastSentMs = lastUpstreamByteMs
+  const headersTimer = isEventStream ? setTimeout(() => !over && controller.enqueue(COMMENT), HEADERS_WITHIN_MS) : undefined
 
   function finish(outcome: StreamOutcome): void {
     over = true
+    clearTimeout(headersTimer)
     finished(outcome, meter.usage())
   }
 
@@ -67,6 +72,7 @@ export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstre
         controller.close()
         return
       }
+      clearTimeout(headersTimer)
       meter.watch(value)
       lastUpstreamByteMs = lastSentMs = nowMs()
       controller.enqueue(value)

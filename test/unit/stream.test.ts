@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'bun:test'
+import { createStreamMeter } from '../../src/relay/meter.ts'
+import { relayStream, type StreamOutcome } from '../../src/relay/stream.ts'
+
+const PING = 'event: ping\ndata: {"type": "ping"}\n\n'
+
+/** A relayed stream whose upstream and clock are in the test's hands. */
+function setup({ isEventStream = true } = {}) {
+  let nowMs = 0
+  let upstream!: ReadableStreamDefaultController<Uint8Array>
+  const outcomes: StreamOutcome[] = []
+  let aborted = 0
+  const stream = relayStream({
+    upstream: new ReadableStream({ start: (controller) => void (upstream = controller) }),
+    meter: createStreamMeter(),
+    isEventStream,
+    nowMs: () => nowMs,
+    abortUpstream: () => aborted++,
+    finished: (outcome) => outcomes.push(outcome),
+  })
+  const reader = stream.body.getReader()
+  const text = async () => Buffer.from((await reader.read()).value ?? []).toString()
+  return {
+    stream,
+    reader,
+    outcomes,
+    aborted: () => aborted,
+    text,
+    say: (bytes: string) => upstream.enqueue(new TextEncoder().encode(bytes)),
+    end: () => upstream.close(),
+    pass: async (ms: number) => {
+      // The read before it has to reach the stream first.
+      await new Promise(setImmediate)
+      nowMs += ms
+      stream.tick(nowMs)
+    },
+  }
+}
+
+describe('a silent stream', () => {
+  // B7
+  test('is pinged after fifteen seconds, and every fifteen more, before the first byte too', async () => {
+    const { text, pass } = setup()
+    const first = text()
+    await pass(14_999)
+    await pass(1)
+    expect(await first).toBe(PING)
+    const second = text()
+    await pass(15_000)
+    expect(await second).toBe(PING)
+  })
+
+  test('is never pinged in the middle of an event', async () => {
+    const { text, say, pass } = setup()
+    say('event: content_block_delta\ndata: {"half":')
+    expect(await text()).toContain('half')
+    const rest = text()
+    await pass(60_000)
+    say('1}\n\n')
+    expect(await rest).toBe('1}\n\n')
+    const ping = text()
+    await pass(15_000)
+    expect(await ping).toBe(PING)
+  })
+
+  test('is not pinged while the client itself is not reading', async () => {
+    const { text, say, pass } = setup()
+    say('data: 1\n\n')
+    expect(await text()).toBe('data: 1\n\n')
+    await pass(60_000)
+    say('data: 2\n\n')
+    expect(await text()).toBe('data: 2\n\n')
+  })
+
+  test('is given up when the upstream has said nothing for ten minutes', async () => {
+    const { reader, pass, outcomes, aborted } = setup()
+    const read = reader.read()
+    await pass(600_001)
+    expect(Buffer.from((await read).value ?? []).toString()).toContain('event: error')
+    expect([outcomes, aborted()]).toEqual([['upstream_broke'], 1])
+  })
+})
+
+describe('a stream ends once', () => {
+  test('although the upstream ends, the client goes and the gateway stops', async () => {
+    const { stream, reader, end, outcomes, aborted } = setup()
+    end()
+    expect((await reader.read()).done).toBe(true)
+    stream.end('client_gone')
+    stream.end('drained')
+    expect([outcomes, aborted()]).toEqual([['completed'], 0])
+  })
+
+  test('with an event that says why, when the gateway stops', async () => {
+    const { stream, reader, outcomes, aborted } = setup()
+    const read = reader.read()
+    stream.end('drained')
+    expect(Buffer.from((await read).value ?? []).toString()).toBe('event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the gateway is restarting"}}\n\n')
+    expect([outcomes, aborted(), (await reader.read()).done]).toEqual([['drained'], 1, true])
+  })
+
+  test('by breaking, where there are no events', async () => {
+    const { stream, reader } = setup({ isEventStream: false })
+    const read = reader.read().then(() => 'whole', () => 'broken')
+    stream.end('drained')
+    expect(await read).toBe('broken')
+  })
+})
