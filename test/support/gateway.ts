@@ -53,7 +53,7 @@ export async function startWorld({ config = {}, refreshTokens = true, now }: Wor
   const gateways: TestGateway[] = []
   const boot = async (listenPort: number) => {
     const text = JSON.stringify({ ...baseConfig({ publicUrl, port: listenPort, database, idp, upstream }), ...config })
-    const started = await startOne(text, publicUrl, now)
+    const started = await startOne(text, now)
     gateways.push(started)
     return started
   }
@@ -85,7 +85,7 @@ function baseConfig({ publicUrl, port, database, idp, upstream }: { publicUrl: s
   }
 }
 
-async function startOne(text: string, publicUrl: string, now: (() => Date) | undefined): Promise<TestGateway> {
+async function startOne(text: string, now: (() => Date) | undefined): Promise<TestGateway> {
   const observed: Observation[] = []
   const waiting = new Set<() => void>()
   const observe = (observation: Observation) => {

@@ -36,7 +36,7 @@ export async function startIdp({ redirectUri, refreshTokens = true }: { redirect
     issueRefreshToken: async () => refreshTokens,
     cookies: { keys: ['test'] },
     ttl: { AccessToken: 3600, IdToken: 3600, RefreshToken: 86_400, Session: 3600, Grant: 3600, Interaction: 3600 },
-  } as never)
+  })
   server.on('request', provider.callback())
   return {
     issuer,
