@@ -77,6 +77,8 @@ const MARK = html`<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M1 2h4v3h
 export interface Page {
   title: string
   body: Markup
+  /** Whose page it is, in the line above the heading. */
+  brand?: string
   status?: number
   /** Where the page's forms may lead, besides this origin: a redirect of the answer counts. */
   formAction?: readonly string[]
@@ -84,7 +86,7 @@ export interface Page {
 }
 
 /** A complete page. Nothing of it is cached, framed or loaded from elsewhere. */
-export function renderPage({ title, body, status = 200, formAction = [], headers = {} }: Page): Response {
+export function renderPage({ title, body, brand = 'gatehouse · Claude Code gateway', status = 200, formAction = [], headers = {} }: Page): Response {
   const document = html`<!doctype html>
 <html lang="en">
 <head>
@@ -96,7 +98,7 @@ export function renderPage({ title, body, status = 200, formAction = [], headers
 </head>
 <body>
 <main>
-<p class="brand">${MARK}gatehouse &middot; Claude Code gateway</p>
+<p class="brand">${MARK}${brand}</p>
 ${body}
 </main>
 </body>
