@@ -37,11 +37,12 @@ describe('the address book', () => {
 
   // T159
   test('refuses a name that turns to a forbidden address, and does not fall back to its earlier one', async () => {
-    const { book, clock } = setup([['192.0.2.1'], ['169.254.169.254']])
+    const { book, clock } = setup([['192.0.2.1'], ['169.254.169.254'], ['192.0.2.1', '0.0.0.0'], new Error('EAI_AGAIN')])
     await book.addressesOf('rebinding.test')
     clock.ms = 5_000
     await expect(book.addressesOf('rebinding.test')).rejects.toMatchObject({ code: 'blocked_address' })
     await expect(book.addressesOf('rebinding.test')).rejects.toMatchObject({ code: 'blocked_address' })
+    await expect(book.addressesOf('rebinding.test')).rejects.toMatchObject({ code: 'dns' })
   })
 
   test('refuses a name with one good and one forbidden address', async () => {

@@ -22,7 +22,7 @@ type Answer = (socket: Socket, server: RawServer) => void
 const sayOk: Answer = (socket) => void socket.write(OK)
 
 /** A server of our own on the wire: records each request head and answers it with `answer`. */
-async function startServer(answer: Answer = sayOk, certificate?: string): Promise<RawServer> {
+async function startServer(answer: Answer = sayOk, certificate?: string, at: { host?: string; port?: number } = {}): Promise<RawServer> {
   const server: RawServer = { port: 0, heads: [], sockets: 0 }
   const open = new Set<Socket>()
   const accept = (socket: Socket) => {
@@ -43,7 +43,7 @@ async function startServer(answer: Answer = sayOk, certificate?: string): Promis
     certificate === undefined
       ? createServer(accept)
       : createTlsServer({ cert: await pem(`${certificate}.pem`), key: await pem(`${certificate}.key`) }, accept).on('tlsClientError', () => {})
-  await new Promise<void>((ready) => listener.listen(0, '127.0.0.1', ready))
+  await new Promise<void>((ready) => listener.listen(at.port ?? 0, at.host ?? '127.0.0.1', ready))
   server.port = (listener.address() as { port: number }).port
   closers.push(() => {
     listener.close()
@@ -152,16 +152,19 @@ describe('the guarded fetch', () => {
     expect(error.message).not.toContain('hunter2')
   })
 
-  test('tries the next address only when the first could not be connected to', async () => {
+  test('tries the next address when the first could not be connected to, and stays with it', async () => {
     const server = await startServer()
     const fetch = createGuardedFetch({ allowLoopback: true, resolve: async () => ['127.0.0.9', '127.0.0.1'] })
-    for (let i = 0; i < 2; i++) expect((await fetch(`http://two.test:${server.port}/`, { method: 'POST', body: 'x' })).status).toBe(200)
-    expect(server.heads).toHaveLength(2)
+    const post = () => fetch(`http://two.test:${server.port}/`, { method: 'POST', body: 'x' })
+    expect((await post()).status).toBe(200)
+    const late = await startServer(sayOk, undefined, { host: '127.0.0.9', port: server.port })
+    expect((await post()).status).toBe(200)
+    expect([server.heads.length, late.heads.length]).toEqual([2, 0])
   })
 
   test('never sends a request twice after a connection broke', async () => {
-    const server = await startServer((socket) => void socket.destroy())
-    const fetch = createGuardedFetch({ allowLoopback: true, resolve: async () => ['127.0.0.1', '::1'] })
+    const server = await startServer((socket) => void socket.destroy(), undefined, { host: '0.0.0.0' })
+    const fetch = createGuardedFetch({ allowLoopback: true, resolve: async () => ['127.0.0.1', '127.0.0.2'] })
     expect(await codeOf(fetch(`http://two.test:${server.port}/`, { method: 'POST', body: 'x' }))).toBe('connect')
     expect(server.heads).toHaveLength(1)
   })
