@@ -53,7 +53,7 @@ export async function attemptUpstreams(
 async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | undefined> {
   try {
     const { url, headers, body } = await upstream.prepare(request)
-    return await deps.fetch(url, { method: 'POST', headers, body, signal: deps.signal, headersTimeoutMs: upstream.ttfbMs })
+    return await deps.fetch(url, { method: 'POST', headers, body, signal: deps.signal, headersTimeoutMs: upstream.ttfbMs, ...(upstream.proxy !== undefined && { proxy: upstream.proxy }) })
   } catch (error) {
     if (!deps.signal.aborted) warn(deps, upstream, (error as Error).message)
     return undefined

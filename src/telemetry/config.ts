@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { boolean, described, list, text, url } from '../std/fields.ts'
+import { boolean, described, list, secret, url } from '../std/fields.ts'
 
 export const telemetrySchema = v.strictObject({
   forward_to: described(
@@ -7,7 +7,7 @@ export const telemetrySchema = v.strictObject({
       list(
         v.strictObject({
           url: url(),
-          headers: v.optional(v.record(v.string(), text(), 'must be a mapping'), {}),
+          headers: v.optional(v.record(v.string(), secret(), 'must be a mapping'), {}),
           metrics: v.optional(boolean(), true),
           logs: v.optional(boolean(), false),
           traces: v.optional(boolean(), false),

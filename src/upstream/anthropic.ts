@@ -24,11 +24,12 @@ export function createAnthropic(config: AnthropicConfig, deps: UpstreamDeps): Up
     provider: config.provider,
     models: config.models,
     ttfbMs: config.timeouts?.upstream_ttfb_ms ?? deps.timeouts.upstream_ttfb_ms,
+    proxy: config.proxy,
     failoverOn: new Set(config.failover_on),
     async prepare({ surface, body, headers: asked, query, principal }) {
       const headers = new Headers(asked)
       if (config.forward_user_identity) nameThePerson(headers, principal.sub, principal.email)
-      for (const [name, value] of Object.entries(config.headers)) headers.set(name, value)
+      for (const [name, value] of Object.entries(config.headers)) headers.set(name, value.reveal())
       await authenticate(headers)
       return { url: `${baseUrl}${PATHS[surface]}${query}`, headers, body }
     },

@@ -7,18 +7,18 @@ export const timeoutsSchema = v.strictObject({
 
 /** What every upstream may carry. */
 const common = {
-  name: v.optional(text()),
-  base_url: v.optional(url()),
-  headers: v.optional(v.record(v.string(), text(), 'must be a mapping'), {}),
-  models: v.optional(someOf(text())),
-  timeouts: v.optional(timeoutsSchema),
-  weight: v.optional(decimal(0, 1000), 1),
-  priority: v.optional(integer(0, 1000)),
-  failover_on: v.optional(list(integer(400, 599)), []),
-  max_concurrency: v.optional(integer(1)),
-  betas: v.optional(v.strictObject({ allow: v.optional(list(text())), deny: v.optional(list(text())) })),
-  proxy: v.optional(url()),
-  forward_user_identity: v.optional(boolean(), false),
+  name: described(v.optional(text()), 'What logs and `models[].upstream_model` call it; the provider unless given.'),
+  base_url: described(v.optional(url()), 'Another address than the provider\'s own: a private endpoint, or a gateway.'),
+  headers: described(v.optional(v.record(v.string(), secret(), 'must be a mapping'), {}), 'Sent with every request.'),
+  models: described(v.optional(someOf(text())), 'What it serves: ids, or a beginning with a final `*`. Everything unless given.'),
+  timeouts: described(v.optional(timeoutsSchema), 'Its own, instead of the section `timeouts`.'),
+  weight: described(v.optional(decimal(0, 1000), 1), 'Share of the load among upstreams of one priority.'),
+  priority: described(v.optional(integer(0, 1000)), 'Lower is tried first; the order of the list unless given.'),
+  failover_on: described(v.optional(list(integer(400, 599)), []), 'Statuses that move on to the next upstream, besides the usual ones.'),
+  max_concurrency: described(v.optional(integer(1)), 'Requests at once.'),
+  betas: described(v.optional(v.strictObject({ allow: v.optional(list(text())), deny: v.optional(list(text())) })), 'Beta values that may or may not go to a cloud.'),
+  proxy: described(v.optional(url()), 'Forward proxy on the way to it.'),
+  forward_user_identity: described(v.optional(boolean(), false), 'Name the person in headers; refused for the Anthropic API.'),
 }
 
 const anthropicAuth = v.union(

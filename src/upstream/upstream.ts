@@ -28,6 +28,8 @@ export interface Upstream {
   readonly models: readonly string[] | undefined
   /** Longest wait for response headers. */
   readonly ttfbMs: number
+  /** URL of a forward proxy on the way to it. */
+  readonly proxy: string | undefined
   /** Statuses that move on to the next upstream besides the usual ones. */
   readonly failoverOn: ReadonlySet<number>
   /** Throws CredentialError when no credential can be had; nothing was sent then. */

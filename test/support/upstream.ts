@@ -121,7 +121,7 @@ function readRequests(socket: Socket, closed: Promise<void>, answer: (request: R
     busy = false
     void next()
   }
-  socket.on('data', (bytes) => {
+  socket.on('data', (bytes: Buffer) => {
     buffered = Buffer.concat([buffered, bytes])
     void next()
   })
