@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { createGuardedFetch, type EgressInit } from '../../src/egress/guarded-fetch.ts'
 import { readSmallBody } from '../../src/egress/small-body.ts'
@@ -261,6 +261,34 @@ describe('the guarded fetch', () => {
     } finally {
       delete process.env.HTTP_PROXY
     }
+  })
+
+  test('verifies the certificate of the name through a proxy that tunnels', async () => {
+    const tunnels: string[] = []
+    /** RFC 9110 §9.3.6, as a proxy whose resolver knows every name as this machine. */
+    const proxy = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', (head) => {
+        const [, authority = ''] = head.toString().split(' ')
+        tunnels.push(authority)
+        const target = connect(Number(authority.split(':')[1]), '127.0.0.1', () => socket.write('HTTP/1.1 200 Connection established\r\n\r\n'))
+        target.on('error', () => {})
+        socket.pipe(target).pipe(socket)
+      })
+    })
+    await new Promise<void>((ready) => proxy.listen(0, '127.0.0.1', ready))
+    closers.push(() => proxy.close())
+    const init = { proxy: `http://proxy.test:${(proxy.address() as { port: number }).port}`, tls: { ca } }
+
+    const server = await startServer(sayOk, 'upstream')
+    const response = await guarded(`https://upstream.test:${server.port}/x`, init)
+    expect(await response.text()).toBe('ok')
+    expect(tunnels).toEqual([`upstream.test:${server.port}`])
+    expect(server.heads[0]).toContain(`\r\nHost: upstream.test:${server.port}\r\n`)
+
+    const other = await startServer(sayOk, 'other')
+    expect(await codeOf(guarded(`https://upstream.test:${other.port}/x`, init))).toBe('tls')
+    expect(other.heads).toEqual([])
   })
 
   test('judges the address of a proxy, and an address behind it', async () => {
