@@ -21,6 +21,24 @@ export function parseIp(text: string): Ip | undefined {
 
 /** `address/prefix`, or an address alone, which is a range of one. Bits beyond the prefix must be zero. */
 export function parseCidr(text: string): Cidr | undefined {
+  const range = parseRange(text)
+  return range !== undefined && isZeroBeyond(range.bytes, range.prefix) ? range : undefined
+}
+
+/** The same for somebody's spelling of a network: in `10.1.2.3/8` the bits beyond the prefix are dropped, as most programs do. */
+export function parseNetwork(text: string): Cidr | undefined {
+  const range = parseRange(text)
+  return range && { bytes: range.bytes.map((byte, at) => byte & ~beyond(range.prefix, at)), prefix: range.prefix }
+}
+
+/** The one spelling of a range. */
+export function formatCidr({ bytes, prefix }: Cidr): string {
+  if (bytes.length === 4) return `${bytes.join('.')}/${prefix}`
+  const groups = Array.from({ length: 8 }, (_, at) => (((bytes[2 * at] as number) << 8) | (bytes[2 * at + 1] as number)).toString(16))
+  return `${groups.join(':').replace(/(^|:)0(:0)+(:|$)/, '::')}/${prefix}`
+}
+
+function parseRange(text: string): Cidr | undefined {
   const [address = '', length, extra] = text.split('/')
   const mapped = /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address)
   const ip = parseIp(address)
@@ -29,7 +47,7 @@ export function parseCidr(text: string): Cidr | undefined {
   if (length === undefined) return { bytes: ip.bytes, prefix: bits }
   if (!/^(0|[1-9]\d{0,2})$/.test(length)) return undefined
   const prefix = Number(length) - (mapped ? 96 : 0)
-  if (prefix < 0 || prefix > bits || !isZeroBeyond(ip.bytes, prefix)) return undefined
+  if (prefix < 0 || prefix > bits) return undefined
   return { bytes: ip.bytes, prefix }
 }
 
@@ -52,7 +70,7 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::')
   if (halves.length > 2) return undefined
-  const [left, right] = halves.map(parseGroups)
+  const [left, right] = halves.map((half, at) => parseGroups(half, at === halves.length - 1))
   if (left === undefined || (halves.length === 2 && right === undefined)) return undefined
   const tail = right ?? []
   const gap = 8 - left.length - tail.length
@@ -61,14 +79,14 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]))
 }
 
-/** Groups of one half; the last may be written as IPv4. */
-function parseGroups(half: string): number[] | undefined {
+/** Groups of one half; the last of the address may be written as IPv4. */
+function parseGroups(half: string, isEnd: boolean): number[] | undefined {
   if (half === '') return []
   const groups: number[] = []
   const parts = half.split(':')
   for (const [at, part] of parts.entries()) {
     if (part.includes('.')) {
-      const bytes = at === parts.length - 1 ? parseIpv4(part) : undefined
+      const bytes = isEnd && at === parts.length - 1 ? parseIpv4(part) : undefined
       if (bytes === undefined) return undefined
       groups.push(((bytes[0] as number) << 8) | (bytes[1] as number), ((bytes[2] as number) << 8) | (bytes[3] as number))
     } else if (/^[0-9a-f]{1,4}$/i.test(part)) groups.push(Number.parseInt(part, 16))
@@ -84,8 +102,10 @@ function unmap(bytes: Uint8Array): Uint8Array {
 }
 
 function isZeroBeyond(bytes: Uint8Array, prefix: number): boolean {
-  return bytes.every((byte, at) => {
-    const kept = Math.min(8, Math.max(0, prefix - at * 8))
-    return (byte & (0xff >> kept)) === 0
-  })
+  return bytes.every((byte, at) => (byte & beyond(prefix, at)) === 0)
+}
+
+/** The bits of one byte that a prefix does not cover. */
+function beyond(prefix: number, at: number): number {
+  return 0xff >> Math.min(8, Math.max(0, prefix - at * 8))
 }
