@@ -33,34 +33,36 @@ export function judgePresented(token: PresentedRefreshToken | undefined): Presen
   return token.claimed ? 'refresh' : 'wait'
 }
 
+export type RefreshDeps = Pick<OAuthDeps, 'db' | 'relyingParty' | 'sealer' | 'revocations' | 'observe' | 'session'>
+
 /** A refresher for one process: simultaneous presentations of one token share one outcome. Throws DatabaseError. */
-export function createRefresher(deps: OAuthDeps): Refresh {
+export function createRefresher(deps: RefreshDeps, waitMs = WAIT_MS): Refresh {
   const running = new Map<string, Promise<Refreshed>>()
   return (refreshToken, context) => {
     const tokenHash = hashToken(refreshToken)
     let work = running.get(tokenHash)
     if (work === undefined) {
-      work = refresh(deps, tokenHash, context).finally(() => running.delete(tokenHash))
+      work = refresh(deps, tokenHash, context, waitMs).finally(() => running.delete(tokenHash))
       // Nobody may be waiting any more when it fails.
       work.catch(() => {})
       running.set(tokenHash, work)
     }
-    return orBusy(work)
+    return orBusy(work, waitMs)
   }
 }
 
 /** The work goes on: what a slow provider says at last must not be lost, for it may have replaced its refresh token. */
-async function orBusy(work: Promise<Refreshed>): Promise<Refreshed> {
+async function orBusy(work: Promise<Refreshed>, waitMs: number): Promise<Refreshed> {
   let timer: Timer | undefined
   const busy = new Promise<Refreshed>((resolve) => {
-    timer = setTimeout(() => resolve({ ok: false, unavailable: true, reason: 'busy' }), WAIT_MS)
+    timer = setTimeout(() => resolve({ ok: false, unavailable: true, reason: 'busy' }), waitMs)
   })
   return Promise.race([work, busy]).finally(() => clearTimeout(timer))
 }
 
-async function refresh(deps: OAuthDeps, tokenHash: string, context: RequestContext): Promise<Refreshed> {
+async function refresh(deps: RefreshDeps, tokenHash: string, context: RequestContext, waitMs: number): Promise<Refreshed> {
   const rules = { overlapSeconds: OVERLAP_SECONDS, claimSeconds: CLAIM_SECONDS, maxHours: deps.session.max_hours }
-  for (const giveUpAt = performance.now() + WAIT_MS; ; await Bun.sleep(WAIT_STEP_MS)) {
+  for (const giveUpAt = performance.now() + waitMs; ; await Bun.sleep(WAIT_STEP_MS)) {
     const token = await presentRefreshToken(deps.db, tokenHash, rules)
     const verdict = judgePresented(token)
     if (token === undefined || verdict === 'unknown') return { ok: false, unavailable: false, reason: 'unknown' }
@@ -69,7 +71,7 @@ async function refresh(deps: OAuthDeps, tokenHash: string, context: RequestConte
   }
 }
 
-async function act(deps: OAuthDeps, tokenHash: string, token: PresentedRefreshToken, verdict: Exclude<Presentation, 'unknown' | 'wait'>, context: RequestContext): Promise<Refreshed> {
+async function act(deps: RefreshDeps, tokenHash: string, token: PresentedRefreshToken, verdict: Exclude<Presentation, 'unknown' | 'wait'>, context: RequestContext): Promise<Refreshed> {
   switch (verdict) {
     case 'revoked':
     case 'too_old':
@@ -84,7 +86,7 @@ async function act(deps: OAuthDeps, tokenHash: string, token: PresentedRefreshTo
 }
 
 /** RFC 9700 §4.14.2: a token used again after the overlap means that two parties hold it; neither keeps the sign-in. */
-async function endReused(deps: OAuthDeps, { sid, identity }: PresentedRefreshToken, { requestId, clientIp }: RequestContext): Promise<Refreshed> {
+async function endReused(deps: RefreshDeps, { sid, identity }: PresentedRefreshToken, { requestId, clientIp }: RequestContext): Promise<Refreshed> {
   await revokeSession(deps.db, sid)
   deps.revocations.add(sid)
   const { issuer, sub, email } = identity
@@ -92,14 +94,14 @@ async function endReused(deps: OAuthDeps, { sid, identity }: PresentedRefreshTok
   return { ok: false, unavailable: false, reason: 'reused', sid, identity }
 }
 
-function replay(deps: OAuthDeps, { sid, identity, successor }: PresentedRefreshToken): Refreshed {
+function replay(deps: RefreshDeps, { sid, identity, successor }: PresentedRefreshToken): Refreshed {
   const refreshToken = successor === undefined ? undefined : deps.sealer.open(successor, SEALED.successor)
   if (refreshToken === undefined) return { ok: false, unavailable: false, reason: 'unreadable', sid, identity }
   return { ok: true, how: 'replayed', sid, identity, refreshToken }
 }
 
 /** The provider's word decides. Its refusal consumes nothing, so that a person who is let in again can go on. */
-async function askProvider(deps: OAuthDeps, tokenHash: string, token: PresentedRefreshToken): Promise<Refreshed> {
+async function askProvider(deps: RefreshDeps, tokenHash: string, token: PresentedRefreshToken): Promise<Refreshed> {
   const { sid, identity: previous } = token
   try {
     const idpToken = token.idpRefreshToken === undefined ? undefined : deps.sealer.open(token.idpRefreshToken, SEALED.idpToken)
@@ -125,7 +127,7 @@ async function askProvider(deps: OAuthDeps, tokenHash: string, token: PresentedR
   }
 }
 
-async function release(deps: OAuthDeps, tokenHash: string, refusal: Refreshed, idpToken?: string): Promise<Refreshed> {
+async function release(deps: RefreshDeps, tokenHash: string, refusal: Refreshed, idpToken?: string): Promise<Refreshed> {
   await releaseClaim(deps.db, tokenHash, idpToken === undefined ? undefined : deps.sealer.seal(idpToken, SEALED.idpToken))
   return refusal
 }

@@ -1,6 +1,6 @@
 // Limits per address on beginning a sign-in and on trying codes.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { SAME_ORIGIN, startEvilWorld, type EvilWorld } from '../support/evil-world.ts'
+import { SAME_ORIGIN, startEvilWorld, type Device, type EvilWorld } from '../support/evil-world.ts'
 
 let world: EvilWorld
 beforeAll(async () => {
@@ -49,7 +49,7 @@ describe('an address that tries too many codes', () => {
   })
 
   test('cannot guess by looking at the page instead, though people may reload it', async () => {
-    const device = await (await begin('198.51.100.5')).json()
+    const device = (await (await begin('198.51.100.5')).json()) as Device
     const look = (code: string) => world.gateway.get(`/device?user_code=${code}`, undefined, from('198.51.100.6'))
     for (let n = 0; n < 20; n++) expect((await look(n % 2 === 0 ? device.user_code : 'BBBB-BBBB')).status).toBe(n % 2 === 0 ? 200 : 400)
     expect((await look(device.user_code)).status).toBe(429)
@@ -58,7 +58,7 @@ describe('an address that tries too many codes', () => {
   })
 
   test('is not spent by a stranger’s site that posts from a person’s browser', async () => {
-    const { user_code } = await (await begin('198.51.100.7')).json()
+    const { user_code } = (await (await begin('198.51.100.7')).json()) as Device
     const foreign = { 'sec-fetch-site': 'cross-site', ...from('198.51.100.8') }
     for (let n = 0; n < 5; n++) expect((await world.press(user_code, { headers: foreign })).status).toBe(403)
     expect((await enter('/device', user_code, '198.51.100.8')).status).toBe(303)

@@ -1,8 +1,13 @@
 // Staying signed in: the refresh grant, its rotation, and how a sign-in ends.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from '../../src/db/connect.ts'
-import { hashToken } from '../../src/oauth/codes.ts'
+import { createOpaqueToken, hashToken } from '../../src/oauth/codes.ts'
+import { createRefresher } from '../../src/oauth/refresh.ts'
 import { sweepOnce } from '../../src/oauth/sweep.ts'
+import type { RefreshOutcome, RelyingParty } from '../../src/oidc/relying-party.ts'
+import type { Revocations } from '../../src/session/revocations.ts'
+import { createSealer } from '../../src/session/seal.ts'
+import { Secret } from '../../src/std/secret.ts'
 import type { TestGateway, Tokens } from '../support/gateway.ts'
 import { claimsOf, startEvilWorld, type EvilWorld } from '../support/evil-world.ts'
 
@@ -192,6 +197,55 @@ describe('a refresh', () => {
     const first = await world.signIn()
     await world.database.sql`update refresh_token set claimed_until = now() + interval '300 milliseconds' where token_hash = ${hashToken(first.refresh_token)}`
     expect(await tokensOf(await world.refresh(first.refresh_token))).toBeDefined()
+  })
+})
+
+// The refresher itself, with a provider that answers when the test lets it.
+describe('a slow provider', () => {
+  const context = { requestId: 'r', clientIp: '::1', principal: undefined, receivedAt: 0 }
+  const identity = { issuer: 'https://idp.example', sub: 'carol', email: undefined, name: undefined, groups: [] }
+
+  async function setup() {
+    const { sql } = world.database
+    const db = connect({ url: world.database.url, maxConnections: 2, observe: () => {} })
+    const sealer = createSealer([new Secret('a-secret-of-a-test-with-thirty-two-bytes')])
+    const [sid, token] = [crypto.randomUUID(), createOpaqueToken('ghr_')]
+    await sql`insert into session (sid, issuer, sub, groups, idp_refresh_token) values (${sid}, 'https://idp.example', 'carol', '[]', ${sealer.seal('idp-token', 'idp_refresh_token')})`
+    await sql`insert into refresh_token (token_hash, sid) values (${hashToken(token)}, ${sid})`
+    const answer = Promise.withResolvers<RefreshOutcome>()
+    const asked: string[] = []
+    const isAsked = Promise.withResolvers<void>()
+    const relyingParty = {
+      refresh: (idpToken: string) => {
+        asked.push(idpToken)
+        isAsked.resolve()
+        return answer.promise
+      },
+    } as unknown as RelyingParty
+    const revocations = { add() {} } as unknown as Revocations
+    const refresh = createRefresher({ db, sealer, relyingParty, revocations, observe: () => {}, session: { max_hours: 1 } }, 100)
+    return { db, sid, asked, isAsked: isAsked.promise, answer, present: () => refresh(token, context) }
+  }
+
+  test('is waited for as long as a client waits; what it says at last is there for the next try', async () => {
+    const { db, sid, asked, answer, present } = await setup()
+    expect(await Promise.all([present(), present()])).toEqual([{ ok: false, unavailable: true, reason: 'busy' }, { ok: false, unavailable: true, reason: 'busy' }])
+    answer.resolve({ ok: true, identity, idpRefreshToken: 'next-idp-token' })
+    expect(await present()).toMatchObject({ ok: true, sid, refreshToken: expect.stringMatching(/^ghr_/) })
+    expect(asked).toEqual(['idp-token'])
+    await db.close()
+  })
+
+  test('gives nothing to a sign-in that was revoked while it thought', async () => {
+    const { db, sid, isAsked, answer, present } = await setup()
+    const presented = present()
+    await isAsked
+    await world.database.sql`update session set revoked_at = now() where sid = ${sid}`
+    answer.resolve({ ok: true, identity, idpRefreshToken: undefined })
+    expect(await presented).toMatchObject({ ok: false })
+    expect(await present()).toMatchObject({ ok: false, unavailable: false, reason: 'revoked' })
+    expect(await world.database.sql`select from refresh_token where sid = ${sid}`).toHaveLength(1)
+    await db.close()
   })
 })
 

@@ -1,7 +1,11 @@
 // Sign-in where several gateways share a store, where one dies, and where the store does.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { TestGateway } from '../support/gateway.ts'
-import { claimsOf, startEvilWorld, type EvilWorld } from '../support/evil-world.ts'
+import { hashToken } from '../../src/oauth/codes.ts'
+import { claimsOf, startEvilWorld, type Device, type EvilWorld } from '../support/evil-world.ts'
+
+/** Two pools of the default size. */
+const CONNECTIONS = 10
 
 let world: EvilWorld
 let replica: TestGateway
@@ -16,7 +20,7 @@ describe('two replicas', () => {
   test('give one token for a hundred polls of an approved code at once', async () => {
     const device = await world.begin()
     await world.approve(device.user_code)
-    const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => world.poll(device, n % 2 === 0 ? world.gateway : replica)))
+    const answers = await whileLocked(device, () => Promise.all(Array.from({ length: 100 }, (_, n) => world.poll(device, n % 2 === 0 ? world.gateway : replica))))
     const won = answers.filter(({ status }) => status === 200)
     expect(won).toHaveLength(1)
     const { access_token } = (await won[0]?.json()) as { access_token: string }
@@ -53,6 +57,21 @@ describe('two replicas', () => {
     }
   })
 })
+
+/** Holds the grant until every connection of both replicas stands in front of it. */
+async function whileLocked<value>(device: Device, work: () => Promise<value>): Promise<value> {
+  const { sql } = world.database
+  let running: Promise<value> | undefined
+  await sql.begin(async (held) => {
+    await held`select from device_grant where device_code_hash = ${hashToken(device.device_code)} for update`
+    running = work()
+    for (let waiting = 0; waiting < CONNECTIONS; ) {
+      const [row] = await sql`select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      waiting = row?.waiting as number
+    }
+  })
+  return running as Promise<value>
+}
 
 describe('an approval', () => {
   // T084
