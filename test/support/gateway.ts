@@ -24,8 +24,8 @@ export interface World {
   idp: TestIdp
   upstream: TestUpstream
   gateway: TestGateway
-  /** Another replica on the same database. */
-  replica(): Promise<TestGateway>
+  /** Another replica on the same database, perhaps with other sections. */
+  replica(changes?: Record<string, unknown>): Promise<TestGateway>
   signIn(login?: string, at?: TestGateway): Promise<Tokens>
   stop(): Promise<void>
 }
@@ -51,8 +51,8 @@ export async function startWorld({ config = {}, refreshTokens = true, now }: Wor
   const publicUrl = `http://127.0.0.1:${port}`
   const idp = await startIdp({ redirectUri: `${publicUrl}/oauth/callback`, refreshTokens })
   const gateways: TestGateway[] = []
-  const boot = async (listenPort: number) => {
-    const text = JSON.stringify({ ...baseConfig({ publicUrl, port: listenPort, database, idp, upstream }), ...config })
+  const boot = async (listenPort: number, changes: Record<string, unknown> = {}) => {
+    const text = JSON.stringify({ ...baseConfig({ publicUrl, port: listenPort, database, idp, upstream }), ...config, ...changes })
     const started = await startOne(text, now)
     gateways.push(started)
     return started
@@ -63,7 +63,7 @@ export async function startWorld({ config = {}, refreshTokens = true, now }: Wor
     idp,
     upstream,
     gateway,
-    replica: () => boot(0),
+    replica: (changes) => boot(0, changes),
     signIn: (login = 'alice', at = gateway) => signIn(at, login, publicUrl),
     async stop() {
       for (const one of gateways) await one.stop()
