@@ -41,7 +41,8 @@ async function serve(configPath: string): Promise<void> {
   const { config, warnings, sha256 } = await loadConfig(configPath, process.env)
   observe({ evt: 'config.load', file: configPath, sha256 })
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
-  const gateway = await createGateway({ config, observe, allowLoopback: allowsLoopback() })
+  const proxyUrl = process.env.HTTPS_PROXY ?? process.env.https_proxy
+  const gateway = await createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl })
   stopOnSignals(gateway, observe)
 }
 
