@@ -9,7 +9,7 @@ import { describeError } from './observe/describe-error.ts'
 import type { Level, Observe } from './observe/events.ts'
 import { createSink } from './observe/sink.ts'
 import { parseArguments, USAGE, type Command } from './arguments.ts'
-import { reexecWithCleanEnvironment } from './reexec.ts'
+import { PROXY_VARIABLE, reexecWithCleanEnvironment } from './reexec.ts'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -41,7 +41,7 @@ async function serve(configPath: string): Promise<void> {
   const { config, warnings, sha256 } = await loadConfig(configPath, process.env)
   observe({ evt: 'config.load', file: configPath, sha256 })
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
-  const proxyUrl = process.env.HTTPS_PROXY ?? process.env.https_proxy
+  const proxyUrl = process.env[PROXY_VARIABLE]
   const gateway = await createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl })
   stopOnSignals(gateway, observe)
 }
