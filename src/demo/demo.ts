@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { version } from '../../package.json'
 import { parseConfig } from '../config/load.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
+import { BootError } from '../errors.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import type { Observe } from '../observe/events.ts'
 import { choosePort } from './choose-port.ts'
@@ -35,7 +36,7 @@ export async function runDemo({ port, directory, observe, print, color = false, 
   }
   print('gatehouse demo is starting; with a fresh database that takes some three seconds\n')
   try {
-    const gatewayPort = port || (await choosePort([DEFAULT_PORT]))
+    const gatewayPort = await portFor(port)
     const publicUrl = `http://127.0.0.1:${gatewayPort}`
     const [clientSecret, apiKey, jwtSecret] = [secret(), secret(), secret()]
     const upstream = startUpstream({ apiKey, wordDelayMs })
@@ -60,6 +61,13 @@ export async function runDemo({ port, directory, observe, print, color = false, 
     await stopNeighbours()
     throw error
   }
+}
+
+/** Asked for by number it must be that one; else 8080 or any. */
+async function portFor(wanted: number | undefined): Promise<number> {
+  const port = await choosePort([wanted || DEFAULT_PORT])
+  if (wanted && port !== wanted) throw new BootError(`--port ${wanted}: the port is already in use`)
+  return port
 }
 
 /** The gateway ends first: it still needs the others to finish what is in flight. */

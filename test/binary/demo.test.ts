@@ -1,59 +1,85 @@
+// `gatehouse demo` as a newcomer runs it: the compiled file, a shell, and nothing else.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { freePort } from '../support/free-port.ts'
-import { directoryWith, start, type Program } from './program.ts'
+import { run, start, type Program } from './program.ts'
 
-let place: Awaited<ReturnType<typeof directoryWith>>
-let port: number
-let demo: Program
-
-beforeAll(async () => {
-  place = await directoryWith({})
-  port = await freePort()
-  demo = start(['demo', '--port', String(port)], { cwd: place.path })
-  await demo.printed(/one line of JSON for each event/)
-})
+const cleanUp: (() => Promise<unknown>)[] = []
 afterAll(async () => {
-  await demo.end()
-  await place.remove()
+  for (const step of cleanUp.splice(0).reverse()) await step()
 })
 
-/** The indented lines that follow `heading`, as a person would paste them. */
-function linesUnder(heading: string): string {
-  const [, after = ''] = demo.stdout().split(heading)
-  const lines = after.split('\n').slice(1)
-  return lines.slice(0, lines.findIndex((line) => /^\S/.test(line))).join('\n')
+async function scratch(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
+  cleanUp.push(() => rm(path, { recursive: true, force: true }))
+  return path
 }
 
-async function paste(script: string): Promise<string> {
-  const shell = Bun.spawn(['sh', '-c', script], { env: { PATH: process.env.PATH ?? '' }, stdout: 'pipe', stderr: 'inherit' })
+/** Started and ready. */
+async function demo(directory: string, ...args: string[]): Promise<Program> {
+  const program = start(['demo', '--port', String(await freePort()), ...args], { env: { TMPDIR: directory, GATEHOUSE_LOG_LEVEL: 'info' } })
+  cleanUp.push(() => program.end())
+  await program.printed(/one line of JSON for each event/)
+  return program
+}
+
+/** Pastes the printed lines into a shell. */
+async function paste(program: Program): Promise<string> {
+  const text = program.stdout()
+  const lines = text.slice(text.indexOf('\n', text.indexOf('With curl')), text.indexOf('With a browser'))
+  const shell = Bun.spawn(['sh'], { stdin: Buffer.from(lines), stdout: 'pipe', stderr: 'inherit', env: { PATH: process.env.PATH ?? '' } })
   return new Response(shell.stdout).text()
 }
 
 describe('gatehouse demo', () => {
-  test('signs a person in and streams an answer with the very lines it prints', async () => {
-    const answer = await paste(linesUnder('With curl'))
-    expect(answer).toContain('event: message_start')
-    expect(answer).toContain('event: content_block_delta')
-    expect(answer).toContain('event: message_stop')
+  let directory: string
+  let program: Program
+  let said: string
+  beforeAll(async () => {
+    directory = await scratch()
+    program = await demo(directory)
+    said = await paste(program)
   })
 
-  test('prints settings that send Claude Code to itself', () => {
-    expect(JSON.parse(linesUnder('With Claude Code'))).toEqual({ forceLoginMethod: 'gateway', forceLoginGatewayUrl: `http://127.0.0.1:${port}` })
+  test('streams a signed-in answer to the lines it prints', () => {
+    expect(said).toContain('You are signed in\nGood day, Alice!')
+    expect(program.stderr()).toContain('"evt":"inference"')
   })
 
-  test('listens on loopback alone', async () => {
-    const table = (await Bun.file(`/proc/${demo.pid}/net/tcp`).text()) + (await Bun.file(`/proc/${demo.pid}/net/tcp6`).text())
-    const inodes = await paste(`ls -l /proc/${demo.pid}/fd | grep -o 'socket:\\[[0-9]*' | grep -o '[0-9]*$'`)
-    const mine = new Set(inodes.trim().split('\n'))
-    // Columns of proc_net(5): local address in hexadecimal, state 0A is LISTEN, inode.
-    const listening = table.split('\n').map((line) => line.trim().split(/\s+/)).filter((row) => row[3] === '0A' && mine.has(row[9] ?? ''))
-    expect(listening.length).toBeGreaterThan(0)
-    expect(listening.map((row) => row[1]?.split(':')[0]).filter((address) => address !== '0100007F')).toEqual([])
+  test('writes no token, code, secret or prompt to its own output', () => {
+    const { device_code, user_code } = JSON.parse(said.split('\n')[0] as string)
+    const output = program.stdout().replace(/With curl[^]*With a browser/, '') + program.stderr()
+    expect([device_code, user_code, 'Hello from curl', 'eyJ', 'ghr_'].filter((secret) => output.includes(secret))).toEqual([])
   })
 
-  test('leaves nothing behind and exits with 0 on SIGTERM', async () => {
-    demo.signal('SIGTERM')
-    expect(await demo.exited).toBe(0)
-    expect(await paste(`ls -A ${place.path}`)).toBe('')
+  test('leaves nothing behind on Ctrl-C', async () => {
+    program.signal('SIGINT')
+    expect([await program.exited, await readdir(directory)]).toEqual([0, []])
+  })
+})
+
+describe('gatehouse demo --data', () => {
+  let data: string
+  let first: Program
+  beforeAll(async () => {
+    data = join(await scratch(), 'data')
+    first = await demo(await scratch(), '--data', data)
+  })
+
+  test('refuses a directory that another one works in', async () => {
+    const second = await run(['demo', '--port', String(await freePort()), '--data', data], { env: { TMPDIR: await scratch() } })
+    expect([second.exitCode, second.stderr]).toEqual([1, `gatehouse: store.embedded: ${data} is in use by another gatehouse\n`])
+  })
+
+  test('opens its data again after it was killed', async () => {
+    const said = await paste(first)
+    first.signal('SIGKILL')
+    await first.exited
+    const second = await demo(await scratch(), '--data', data)
+    const migrated = (program: Program) => program.stderr().includes('migration 0001_sign_in.sql is applied')
+    expect([said, await paste(second)].map((text) => text.includes('Good day, Alice!'))).toEqual([true, true])
+    expect([migrated(first), migrated(second)]).toEqual([true, false])
   })
 })
