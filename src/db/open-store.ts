@@ -1,4 +1,5 @@
 // The store at boot: reached, migrated, or one sentence that says why not.
+import { sql } from 'drizzle-orm'
 import { BootError } from '../errors.ts'
 import type { Observe } from '../observe/events.ts'
 import type { StoreConfig } from './config.ts'
@@ -12,8 +13,9 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** A database that comes up together with the gateway gets this many seconds, one try each. */
-const TRIES = 4
+/** A database that comes up together with the gateway gets this long. */
+const PATIENCE_MS = 5000
+const RETRY_MS = 500
 
 /** Throws BootError that names the host, never the user or the password. */
 export async function openStore(config: StoreConfig, observe: Observe): Promise<Store> {
@@ -32,23 +34,27 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   }
   try {
     await reach(db, config, observe)
+    await migrate(db, migrations, observe)
     return { db, close }
   } catch (error) {
     await close()
-    throw error
+    throw error instanceof DatabaseError ? new BootError(`store: ${whereIs(config)}: ${why(error)}`) : error
   }
 }
 
+/** Waits for a database that comes up together with the gateway. Throws DatabaseError when it does not come. */
 async function reach(db: Database, config: StoreConfig, observe: Observe): Promise<void> {
-  for (let tries = 1; ; tries++) {
+  const giveUpMs = performance.now() + PATIENCE_MS
+  for (;;) {
+    const leftMs = giveUpMs - performance.now()
     try {
-      return await migrate(db, migrations, observe)
+      await db.run(sql`select 1`, { deadlineMs: Math.max(RETRY_MS, leftMs) })
+      return
     } catch (error) {
-      if (!(error instanceof DatabaseError)) throw error
-      const isAway = error.code === 'unreachable' || error.code === 'deadline'
-      if (!isAway || tries === TRIES) throw new BootError(`store: ${whereIs(config)}: ${why(error)}`)
-      observe({ op: 'warn', message: `store: ${whereIs(config)} does not answer yet (${error.sqlState ?? error.code})` })
-      await Bun.sleep(1000)
+      const isAway = error instanceof DatabaseError && (error.code === 'unreachable' || error.code === 'deadline')
+      if (!isAway || giveUpMs - performance.now() < RETRY_MS) throw error
+      observe({ op: 'warn', message: `store: ${whereIs(config)} does not answer yet (${error.sqlState ?? error.code})`, repeat: 'store.boot' })
+      await Bun.sleep(RETRY_MS)
     }
   }
 }
