@@ -72,7 +72,10 @@ ul.people span{font-weight:400;font-size:.875rem;color:var(--soft)}
 const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
 /** A gate: decoration, so nothing for a screen reader. */
-const MARK = html`<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M1 2h4v3h3V2h4v3h3V2h4v16h-5v-4a4 4 0 0 0-8 0v4H1z"/></svg>`
+const GATE = 'M1 2h4v3h3V2h4v3h3V2h4v16h-5v-4a4 4 0 0 0-8 0v4H1z'
+const MARK = html`<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${GATE}"/></svg>`
+/** Without an icon in the page a browser asks for /favicon.ico, and each visit would be a refusal in the audit log. */
+const ICON = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><path fill="#2f8066" d="${GATE}"/></svg>`)}`
 
 export interface Page {
   title: string
@@ -94,6 +97,7 @@ export function renderPage({ title, body, brand = 'gatehouse · Claude Code gate
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>${title}</title>
+<link rel="icon" href="${ICON}">
 <style>${trusted(STYLE)}</style>
 </head>
 <body>
@@ -107,6 +111,7 @@ ${body}
   const policy = [
     "default-src 'none'",
     `style-src ${STYLE_SOURCE}`,
+    'img-src data:',
     `form-action ${["'self'", ...formAction].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",

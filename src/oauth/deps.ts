@@ -21,8 +21,6 @@ export interface OAuthDeps {
   revocations: Revocations
   observe: Observe
   now: () => Date
-  /** Plain text that Claude Code shows when somebody signs in; at most 500 characters. */
-  loginNotice?: string
 }
 
 /** Per address. */

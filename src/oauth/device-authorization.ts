@@ -41,7 +41,6 @@ export async function authorizeDevice(deps: OAuthDeps, limits: Limits, request: 
       verification_uri_complete: `${verificationUri}?user_code=${showUserCode(userCode)}`,
       expires_in: GRANT_LIFETIME_SECONDS,
       interval: FIRST_INTERVAL_SECONDS,
-      ...(deps.loginNotice !== undefined && { login_notice: deps.loginNotice }),
     },
     { headers: { 'cache-control': 'no-store' } },
   )

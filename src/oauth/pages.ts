@@ -54,7 +54,7 @@ function showAge(ageSeconds: number): string {
 }
 
 export function approvedPage(who: string | undefined): Response {
-  return message(200, 'You are signed in', html`${who !== undefined && html`<p>Signed in as <strong>${who}</strong>.</p>`}<p>Go back to Claude Code; it goes on by itself. You can close this page.</p>`)
+  return message(200, 'You are signed in', html`${who !== undefined && html`<p>Signed in as <strong>${who}</strong>.</p>`}<p>Go back to Claude Code to finish. You can close this page.</p>`)
 }
 
 export function deniedPage(): Response {

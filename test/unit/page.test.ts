@@ -32,13 +32,14 @@ describe('a page', () => {
     const style = /<style>([\s\S]*?)<\/style>/.exec(text)?.[1] ?? ''
     const hash = createHash('sha256').update(style).digest('base64')
     expect(page.headers.get('content-security-policy')).toBe(
-      `default-src 'none'; style-src 'sha256-${hash}'; form-action 'self' https://idp.example; frame-ancestors 'none'; base-uri 'none'`,
+      `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; form-action 'self' https://idp.example; frame-ancestors 'none'; base-uri 'none'`,
     )
   })
 
   test('loads nothing and runs nothing', async () => {
     const text = await page.clone().text()
-    expect(text).not.toMatch(/<script|<link|<img|<iframe|<object|<embed|url\(|@import|\bon[a-z]+=|style="|https?:/i)
+    expect(text.match(/<link[^>]*>/g)).toEqual([expect.stringContaining('rel="icon" href="data:image/svg+xml,')])
+    expect(text).not.toMatch(/<script|<img|<iframe|<object|<embed|url\(|@import|\bon[a-z]+=|style="|https?:/i)
   })
 
   test('is not cached and carries status, title and headers', async () => {
