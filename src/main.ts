@@ -42,8 +42,7 @@ async function serve(configPath: string): Promise<void> {
   observe({ evt: 'config.load', file: configPath, sha256 })
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
   const proxyUrl = process.env[PROXY_VARIABLE]
-  const gateway = await createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl })
-  stopOnSignals(gateway, observe)
+  await running(createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl }), observe)
 }
 
 async function demo(options: { port: number | undefined; directory: string | undefined }): Promise<void> {
@@ -51,8 +50,7 @@ async function demo(options: { port: number | undefined; directory: string | und
   // The demonstration carries a database; a production gateway loads none of it.
   const { runDemo } = await import('./demo/demo.ts')
   const observe = createLog('warn')
-  const gateway = await runDemo({ ...options, observe, print: (text) => process.stdout.write(text), color: process.stdout.isTTY === true })
-  stopOnSignals(gateway, observe)
+  await running(runDemo({ ...options, observe, print: (text) => process.stdout.write(text), color: process.stdout.isTTY === true }), observe)
 }
 
 /** For container health checks: exit 0 when the gateway at `url` is ready. */
@@ -61,20 +59,21 @@ async function health(url: string): Promise<void> {
   finish(await probeHealth(url))
 }
 
-/** The first signal drains; a second one ends at once. */
-function stopOnSignals(gateway: Pick<Gateway, 'stop' | 'abort'>, observe: Observe): void {
+/** Boots, and stops again on a signal: the first one drains, also when it came during the boot; a second one ends at once. */
+async function running(starting: Promise<Pick<Gateway, 'stop'>>, observe: Observe): Promise<void> {
   let stopping = false
   const stop = async (signal: string) => {
     if (stopping) process.exit(EXIT_FAILURE)
     stopping = true
     observe({ op: 'info', message: `${signal}: finishing what is in flight` })
-    await gateway.stop()
+    await starting.then((gateway) => gateway.stop(), () => {})
     process.exit(0)
   }
   process.on('SIGTERM', () => void stop('SIGTERM'))
   process.on('SIGINT', () => void stop('SIGINT'))
   process.on('unhandledRejection', (error) => observe({ op: 'error', message: `unhandled rejection: ${describeError(error)}` }))
   process.on('uncaughtException', (error) => observe({ op: 'error', message: `uncaught exception: ${describeError(error)}` }))
+  await starting
 }
 
 function createLog(defaultLevel: Level = 'info'): Observe {

@@ -3,7 +3,9 @@
 /** Exit code 0 when `<url>/readyz` answers 200 within three seconds. */
 export async function probeHealth(url: string): Promise<{ text: string; exitCode: number }> {
   try {
-    const response = await fetch(new URL('/readyz', url), { signal: AbortSignal.timeout(3000), redirect: 'manual' })
+    // `proxy: false`: a probe of this machine must not go through the environment's proxy.
+    const options = { signal: AbortSignal.timeout(3000), redirect: 'manual', proxy: false }
+    const response = await fetch(new URL('/readyz', url), options as unknown as RequestInit)
     const text = response.ok ? 'ready\n' : `not ready (${response.status})\n`
     return { text, exitCode: response.ok ? 0 : 1 }
   } catch {
