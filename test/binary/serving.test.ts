@@ -62,7 +62,7 @@ describe('the running binary', () => {
   test('answers a long header itself instead of the runtime', async () => {
     const taken = await fetch(`${installation.url}/v1/models`, { headers: { authorization: `Bearer ${token}`, 'x-long': 'a'.repeat(20_000) } })
     expect(taken.status).toBe(200)
-    const refused = await fetch(`${installation.url}/v1/models`, { headers: { authorization: `Bearer ${token}`, 'x-long': 'a'.repeat(60_000) } })
+    const refused = await fetch(`${installation.url}/v1/models`, { headers: { authorization: `Bearer ${token}`, 'x-long': 'a'.repeat(70_000) } })
     expect(refused.status).toBe(431)
     expect(await refused.json()).toMatchObject({ type: 'error' })
   })
