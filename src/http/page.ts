@@ -63,10 +63,12 @@ label{display:block;margin:1rem 0 .35rem;font-weight:600}
 input{width:100%;min-height:3rem;padding:.5rem .75rem;font:600 1.25rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.08em;text-transform:uppercase;color:inherit;background:transparent;border:1px solid var(--soft);border-radius:9px}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px}
 ul.people{list-style:none;margin:1.25rem 0 0;padding:0;display:grid;gap:.6rem}
-ul.people button{display:grid;gap:.1rem;text-align:left;color:var(--ink);background:transparent;border-color:var(--line);font-weight:600}
+ul.people button{display:grid;grid-template-columns:auto 1fr;gap:.1rem 1rem;align-items:baseline;text-align:left;color:var(--ink);background:transparent;border-color:var(--soft);font-weight:600}
 ul.people button:hover{border-color:var(--accent);filter:none}
 ul.people span{font-weight:400;font-size:.875rem;color:var(--soft)}
-@media (max-width:26rem){main{padding:1.5rem 1.25rem}.code{font-size:1.5rem}}
+ul.people span:first-of-type{text-align:right}
+ul.people span:last-child{grid-column:1/-1;text-align:left}
+@media (max-width:26rem){body{padding:.75rem}main{padding:1.5rem 1.25rem}.code{font-size:1.5rem}}
 @media (forced-colors:active){button{border-color:ButtonText}}
 `
 const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
