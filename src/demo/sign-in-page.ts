@@ -11,7 +11,7 @@ export function choosePersonPage(parameters: URLSearchParams, clientOrigin: stri
     brand: BRAND,
     formAction: [clientOrigin],
     body: html`<h1>Who would you like to be?</h1>
-<p>This stands in for your organisation’s sign-in. Nobody asks for a password; what each person may do is decided by the gateway, from their groups.</p>
+<p>This page stands in for your organisation’s. It asks for no password. What each person may do is decided by the gateway, from their groups.</p>
 <form method="post" action="/authorize">
 ${[...parameters].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 <ul class="people">${PEOPLE.map(personButton)}</ul>
