@@ -8,6 +8,7 @@ import { connect, type Database } from '../../src/db/connect.ts'
 import { EMBEDDED_MAX_CONNECTIONS, startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { migrations } from '../../src/db/migrations.ts'
+import { startWorld } from '../support/gateway.ts'
 
 const observe = () => {}
 const open = ({ url, maxConnections }: EmbeddedPostgres): Database => connect({ url, maxConnections, observe })
@@ -108,5 +109,22 @@ describe('PostgreSQL inside the program', () => {
     await Bun.write(join(foreign, 'postgres/PG_VERSION'), '12\n')
     await expect(startEmbeddedPostgres({ directory: foreign })).rejects.toThrow(`store.embedded: the database in ${join(foreign, 'postgres')} cannot be opened`)
     expect(await Bun.file(join(foreign, 'postgres/PG_VERSION')).text()).toBe('12\n')
+  })
+})
+
+describe('a gateway with store.embedded', () => {
+  test('signs in many people at once and refreshes them', async () => {
+    const world = await startWorld({ config: { store: { embedded: join(scratch, 'of-a-gateway') } } })
+    try {
+      const tokens = await Promise.all(Array.from({ length: 12 }, (_, n) => world.signIn(n % 2 === 0 ? 'alice' : 'bob')))
+      expect(new Set(tokens.map(({ access_token }) => access_token)).size).toBe(12)
+      const refreshed = await Promise.all(tokens.map(({ refresh_token }) => world.gateway.form('/oauth/token', { grant_type: 'refresh_token', refresh_token })))
+      expect(refreshed.map(({ status }) => status)).toEqual(Array(12).fill(200))
+      const answer = await world.gateway.post('/v1/messages', { model: 'claude-sonnet-5', max_tokens: 10, messages: [{ role: 'user', content: 'hi' }] }, tokens[0]?.access_token)
+      expect([answer.status, await (await world.gateway.get('/readyz')).text()]).toEqual([200, 'ready'])
+      await answer.text()
+    } finally {
+      await world.stop()
+    }
   })
 })
