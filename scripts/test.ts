@@ -22,10 +22,16 @@ if (unknown !== undefined) {
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 const summary: string[] = []
-await step('types', ['node_modules/.bin/tsc', '--noEmit'])
-await step('build', ['scripts/build.ts'])
-for (const [name, pattern] of Object.entries(SUITES)) {
-  if (wanted.length === 0 || wanted.includes(name)) await suite(name, pattern)
+try {
+  await step('types', ['node_modules/.bin/tsc', '--noEmit'])
+  await step('build', ['scripts/build.ts'])
+  for (const [name, pattern] of Object.entries(SUITES)) {
+    if (wanted.length === 0 || wanted.includes(name)) await suite(name, pattern)
+  }
+} catch (error) {
+  // The last line is read by machines: it is printed whatever happens.
+  console.error(error)
+  total.failed++
 }
 console.log(`\n${summary.join('\n')}`)
 const success = total.failed === 0 && total.passed > 0
