@@ -2,7 +2,7 @@
 import { version } from '../package.json'
 import { checkConfig, exampleConfig, printConfig } from './config/commands.ts'
 import { loadConfig } from './config/load.ts'
-import { laterFeatures } from './config/warnings.ts'
+import { laterFeatures } from './config/later-features.ts'
 import { BootError } from './errors.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { describeError } from './observe/describe-error.ts'

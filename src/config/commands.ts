@@ -5,7 +5,7 @@ import { BootError } from '../errors.ts'
 import type { Environment } from './expand.ts'
 import { loadConfig } from './load.ts'
 import { printable } from './print.ts'
-import { laterFeatures } from './warnings.ts'
+import { laterFeatures } from './later-features.ts'
 
 export interface Outcome {
   text: string

@@ -1,28 +1,41 @@
 // Secrets of a configuration: `${VAR}` anywhere in a string, `${file:/abs/path}` as a whole value.
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { Path, Problem } from './problem.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+export interface Expanded {
+  value: unknown
+  problems: Problem[]
+  /** Sentences about files that anybody may read. */
+  warnings: string[]
+}
+
 const FILE = /^\$\{file:([^}]*)\}$/
 const VARIABLE = /\$\{([^}]*)\}/g
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+/** More than any secret or certificate; what is longer was not meant. */
+const MAX_FILE_BYTES = 1024 * 1024
+const READABLE_BY_OTHERS = 0o004
 
 /** The document with every reference replaced. What cannot be replaced is a problem that names the reference, never a value. */
-export function expand(document: unknown, environment: Environment): { value: unknown; problems: Problem[] } {
+export function expand(document: unknown, environment: Environment): Expanded {
   const problems: Problem[] = []
+  const warnings = new Set<string>()
   const visit = (value: unknown, path: Path): unknown => {
-    if (typeof value === 'string') return expandText(value, environment, (message) => problems.push({ path, message }))
+    if (typeof value === 'string') return expandText(value, environment, (message) => problems.push({ path, message }), (warning) => warnings.add(warning))
     if (Array.isArray(value)) return value.map((item, at) => visit(item, [...path, at]))
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item, [...path, key])]))
   }
-  return { value: visit(document, []), problems }
+  return { value: visit(document, []), problems, warnings: [...warnings] }
 }
 
-function expandText(text: string, environment: Environment, refuse: (message: string) => void): string {
+type Say = (sentence: string) => void
+
+function expandText(text: string, environment: Environment, refuse: Say, warn: Say): string {
   const file = FILE.exec(text)?.[1]
-  if (file !== undefined) return readSecret(file, refuse)
+  if (file !== undefined) return readSecret(file, refuse, warn)
   return text.replace(VARIABLE, (reference, name: string) => {
     const value = NAME.test(name) ? environment[name] : undefined
     if (value !== undefined) return value
@@ -33,15 +46,31 @@ function expandText(text: string, environment: Environment, refuse: (message: st
   })
 }
 
-function readSecret(file: string, refuse: (message: string) => void): string {
+function readSecret(file: string, refuse: Say, warn: Say): string {
   if (!file.startsWith('/')) {
     refuse(`\${file:${file}} needs an absolute path`)
     return ''
   }
   try {
-    return readFileSync(file, 'utf8').trim()
+    const { text, mode } = readStart(file)
+    if (Buffer.byteLength(text) > MAX_FILE_BYTES) refuse(`${file} is larger than ${MAX_FILE_BYTES} bytes`)
+    if (mode & READABLE_BY_OTHERS) warn(`${file} can be read by every user of this machine`)
+    return text.trim()
   } catch (error) {
     refuse(`cannot read ${file} (${(error as { code?: string }).code ?? 'unknown'})`)
     return ''
+  }
+}
+
+/** A path may be a pipe or a device that never ends: one byte more than allowed is enough to know. */
+function readStart(file: string): { text: string; mode: number } {
+  const descriptor = openSync(file, 'r')
+  try {
+    const bytes = Buffer.alloc(MAX_FILE_BYTES + 1)
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) read = readSync(descriptor, bytes, length, bytes.length - length, null)
+    return { text: bytes.toString('utf8', 0, length), mode: fstatSync(descriptor).mode }
+  } finally {
+    closeSync(descriptor)
   }
 }

@@ -1,8 +1,11 @@
+/** More slips than this are another word. */
+const MOST_SLIPS = 3
+
 /** The candidate most like the word, if it is close enough to be a typing error. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates.map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate.toLowerCase()) }))
   const best = ranked.sort((a, b) => a.distance - b.distance)[0]
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined
+  return best !== undefined && best.distance <= Math.min(MOST_SLIPS, Math.max(1, Math.floor(word.length / 3))) ? best.candidate : undefined
 }
 
 /** Levenshtein distance, where two neighbours swapped count as one step. */

@@ -8,6 +8,8 @@ export interface Problem {
   readonly message: string
   /** The key itself is the trouble, not its value. */
   readonly atKey?: boolean
+  /** Where in the text, when the path does not tell. */
+  readonly offset?: number
 }
 
 /** `upstreams[0].auth.api_key` */

@@ -1,36 +1,36 @@
 // The table of contents of gateway.yaml. Each section is owned by the folder of its feature.
 import * as v from 'valibot'
 import { accessControlSchema, limitsSchema, listenSchema } from '../http/config.ts'
-import { modelSchema } from '../models/config.ts'
+import { modelsSchema } from '../models/config.ts'
 import { rateLimitsSchema } from '../oauth/config.ts'
 import { oidcSchema } from '../oidc/config.ts'
 import { managedSchema } from '../policy/config.ts'
-import { serviceIdentitySchema, sessionSchema } from '../session/config.ts'
+import { serviceIdentitiesSchema, sessionSchema } from '../session/config.ts'
 import { adminSchema, enforcementSchema, pricingSchema, quotaSchema } from '../spend/config.ts'
-import { boolean, described, list } from '../std/fields.ts'
+import { boolean, described, list, mapping } from '../std/fields.ts'
 import { storeSchema } from '../db/config.ts'
 import { telemetrySchema } from '../telemetry/config.ts'
 import { timeoutsSchema, upstreamsSchema } from '../upstream/config.ts'
 
-export const gatewaySchema = v.strictObject({
-  listen: listenSchema,
-  oidc: oidcSchema,
-  session: sessionSchema,
-  service_identities: v.optional(list(serviceIdentitySchema), []),
-  store: storeSchema,
-  upstreams: upstreamsSchema,
+export const gatewaySchema = mapping({
+  listen: described(listenSchema, 'Where the gateway listens, and what it is called from outside.'),
+  oidc: described(oidcSchema, 'The identity provider, and who may sign in. A list of these for several issuers, of which this version serves the first.'),
+  session: described(sessionSchema, 'The tokens people work with after they signed in.'),
+  service_identities: described(v.optional(serviceIdentitiesSchema, []), 'Workloads that sign in with a token of their platform. Not served yet.'),
+  store: described(storeSchema, 'PostgreSQL: sign-ins under way, sessions, revocations.'),
+  upstreams: described(upstreamsSchema, 'Where requests go, in order. This version speaks to `anthropic` and skips the other providers.'),
   auto_include_builtin_models: described(v.optional(boolean(), true), 'Serve every model of the catalogue, besides `models`.'),
-  models: v.optional(list(modelSchema), []),
-  managed: v.optional(managedSchema),
-  telemetry: v.optional(telemetrySchema),
-  admin: v.optional(adminSchema),
-  enforcement: v.optional(enforcementSchema, {}),
-  pricing: v.optional(pricingSchema, {}),
-  quotas: v.optional(list(quotaSchema), []),
-  access_control: v.optional(accessControlSchema, {}),
-  limits: v.optional(limitsSchema, {}),
-  timeouts: v.optional(timeoutsSchema, {}),
-  rate_limits: v.optional(rateLimitsSchema, {}),
+  models: described(v.optional(modelsSchema, []), "Models of your own, and other names for the catalogue's."),
+  managed: described(v.optional(managedSchema), 'Who may use which models, and what settings their machines get. Without it everybody may use every model.'),
+  telemetry: described(v.optional(telemetrySchema), 'OpenTelemetry of the clients. Not served yet.'),
+  admin: described(v.optional(adminSchema), 'Spend limits and who sets them. Not served yet.'),
+  enforcement: described(v.optional(enforcementSchema, {}), 'How spend limits are enforced. Not served yet.'),
+  pricing: described(v.optional(pricingSchema, {}), 'What tokens cost. Not served yet.'),
+  quotas: described(v.optional(list(quotaSchema), []), 'Limits per minute, per person or group. Not served yet.'),
+  access_control: described(v.optional(accessControlSchema, {}), 'Which addresses may connect, as `listen.trusted_proxies` tells them.'),
+  limits: described(v.optional(limitsSchema, {}), 'How large a request may be.'),
+  timeouts: described(v.optional(timeoutsSchema, {}), 'How long an upstream may take.'),
+  rate_limits: described(v.optional(rateLimitsSchema, {}), 'How often an address may try to sign in.'),
 })
 
 export type GatewayConfig = v.InferOutput<typeof gatewaySchema>

@@ -1,30 +1,30 @@
 // What an operator should hear of although it stops nothing. Pure.
+import { formatCidr } from '../std/cidr.ts'
+import type { ConfiguredRange } from '../std/fields.ts'
+import { isLoopbackHost } from '../std/loopback.ts'
+import { unknownClientKeys } from './client-keys.ts'
+import { nearest } from './nearest.ts'
 import type { GatewayConfig } from './schema.ts'
 
 /** Anybody can get an address there, so the domain says nothing about who somebody works for. */
-const PUBLIC_MAIL = new Set(['gmail.com', 'googlemail.com', 'outlook.com', 'hotmail.com', 'live.com', 'yahoo.com', 'icloud.com', 'proton.me', 'protonmail.com', 'gmx.de', 'gmx.net', 'web.de', 'aol.com'])
+const PUBLIC_MAIL = new Set([
+  'gmail.com', 'googlemail.com', 'outlook.com', 'hotmail.com', 'live.com', 'msn.com', 'yahoo.com', 'ymail.com', 'icloud.com', 'me.com', 'mac.com', 'aol.com',
+  'proton.me', 'protonmail.com', 'pm.me', 'fastmail.com', 'zoho.com', 'mail.com', 'gmx.com', 'gmx.de', 'gmx.net', 'web.de', 't-online.de', 'yandex.ru', 'yandex.com',
+  'mail.ru', 'qq.com', '163.com', '126.com', 'orange.fr', 'free.fr', 'laposte.net', 'libero.it', 'naver.com', 'tutanota.com', 'hey.com',
+])
 /** The `state` and the code of an identity provider have to fit into the callback's URL. */
 const SMALLEST_USEFUL_URL = 900
+/** What the program's own HTTP parser takes. */
+const LARGEST_HEADERS = 128 * 1024
+/** A secret of fewer different characters was not drawn at random. */
+const FEWEST_CHARACTERS = 10
 
-export function warningsOf(config: GatewayConfig): string[] {
-  return [...admission(config), ...network(config), ...limits(config), ...policies(config)]
+export interface WarningOptions {
+  readonly allowLoopback: boolean
 }
 
-/** Sections that are read and checked, and do nothing yet. */
-export function laterFeatures(config: GatewayConfig): string[] {
-  const sentences: [unknown, string][] = [
-    [config.admin, 'admin: accepted; spend limits, reports and the admin API are not served by this version'],
-    [config.enforcement.reserve || config.enforcement.fail_closed_on_error, 'enforcement: accepted; caps are not enforced by this version'],
-    [config.quotas.length, 'quotas: accepted; not enforced by this version'],
-    [config.telemetry?.forward_to.length, 'telemetry.forward_to: accepted; telemetry is not relayed by this version, and clients are not told to send it'],
-    [config.service_identities.length, 'service_identities: accepted; workload sign-in is not served by this version'],
-    [config.listen.metrics, 'listen.metrics: accepted; metrics are not served by this version'],
-    [config.oidc.length > 1, `oidc: accepted; this version signs in with the first issuer, ${config.oidc[0]?.issuer}, alone`],
-    [config.managed?.policies.some(({ desktop, code }) => desktop ?? code), 'managed.policies: desktop and code are accepted; this version serves cli alone'],
-    ...config.upstreams.filter(({ provider }) => provider !== 'anthropic').map(({ name, provider }): [unknown, string] => [true, `upstreams: ${name} is accepted; this version does not speak ${provider} and skips it`]),
-    [config.upstreams.some(({ weight, max_concurrency, priority }) => weight !== 1 || max_concurrency !== undefined || priority !== undefined), 'upstreams: weight, priority and max_concurrency are accepted; this version goes by order alone'],
-  ]
-  return sentences.filter(([applies]) => Boolean(applies)).map(([, sentence]) => sentence)
+export function warningsOf(config: GatewayConfig, { allowLoopback }: WarningOptions): string[] {
+  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...urls(config, allowLoopback), ...policies(config), ...clientKeys(config)]
 }
 
 function admission({ oidc }: GatewayConfig): string[] {
@@ -34,19 +34,66 @@ function admission({ oidc }: GatewayConfig): string[] {
   ])
 }
 
-function network({ listen, access_control }: GatewayConfig): string[] {
-  const warnings: string[] = []
-  if (listen.trusted_proxies.some(({ prefix }) => prefix === 0)) warnings.push('listen.trusted_proxies: a range of every address lets anybody say who they are; name the proxy alone')
-  if (access_control.allow_cidrs.length === 0) warnings.push('access_control.allow_cidrs is empty: every address may connect')
-  return warnings
+function secrets({ session, admin }: GatewayConfig): string[] {
+  const isWeak = session.jwt_secret.some((secret) => new Set(secret.reveal()).size < FEWEST_CHARACTERS)
+  const keys = [...(admin?.write_keys ?? []), ...(admin?.read_keys ?? [])].map(({ key }) => key.reveal())
+  return [
+    ...(isWeak ? ['session.jwt_secret: can be guessed; make one with `openssl rand -base64 48`'] : []),
+    ...(new Set(keys).size < keys.length ? ['admin: two keys are the same, so that the audit log cannot tell who used it'] : []),
+  ]
 }
 
-function limits({ limits: { max_url_length } }: GatewayConfig): string[] {
-  return max_url_length < SMALLEST_USEFUL_URL ? [`limits.max_url_length: below ${SMALLEST_USEFUL_URL} the identity provider's way back may not fit, and nobody can sign in`] : []
+function ranges({ listen, access_control }: GatewayConfig): string[] {
+  const lists: [string, readonly ConfiguredRange[]][] = [
+    ['listen.trusted_proxies', listen.trusted_proxies],
+    ['access_control.allow_cidrs', access_control.allow_cidrs],
+    ['access_control.deny_cidrs', access_control.deny_cidrs],
+  ]
+  const corrected = lists.flatMap(([key, list]) => list.flatMap((range) => (range.written === undefined ? [] : [`${key}: ${range.written} has bits beyond its prefix and is read as ${formatCidr(range)}`])))
+  const everybody = listen.trusted_proxies.some(({ prefix }) => prefix === 0) ? ['listen.trusted_proxies: a range of every address lets anybody say who they are; name the proxy alone'] : []
+  return [...corrected, ...everybody]
+}
+
+function limits({ limits: { max_url_length, max_request_header_bytes } }: GatewayConfig): string[] {
+  return [
+    ...(max_url_length < SMALLEST_USEFUL_URL ? [`limits.max_url_length: below ${SMALLEST_USEFUL_URL} the identity provider's way back may not fit, and nobody can sign in`] : []),
+    ...(max_request_header_bytes > LARGEST_HEADERS ? [`limits.max_request_header_bytes: above ${LARGEST_HEADERS} requests are refused all the same`] : []),
+  ]
+}
+
+function urls({ oidc, upstreams, telemetry }: GatewayConfig, allowLoopback: boolean): string[] {
+  const configured: [string, string | undefined][] = [
+    ...oidc.flatMap(({ issuer, discovery_url }): [string, string | undefined][] => [['oidc.issuer', issuer], ['oidc.discovery_url', discovery_url]]),
+    ...upstreams.map(({ name, base_url }): [string, string | undefined] => [`upstreams: base_url of ${name}`, base_url]),
+    ...(telemetry?.forward_to ?? []).map(({ url }): [string, string] => ['telemetry.forward_to', url]),
+  ]
+  return configured.flatMap(([key, text]) => {
+    if (text === undefined) return []
+    const { protocol, hostname, host } = new URL(text)
+    if (isLoopbackHost(hostname)) return allowLoopback ? [] : [`${key}: ${host} is this machine, which requests do not reach unless GATEHOUSE_ALLOW_LOOPBACK=1 is set`]
+    return protocol === 'http:' ? [`${key}: ${host} is reached without TLS: whoever is on the way can read and change everything`] : []
+  })
 }
 
 function policies({ managed }: GatewayConfig): string[] {
-  if (managed === undefined || managed.default === 'deny') return []
-  const hasCatchAll = managed.policies.some(({ match }) => match.groups === undefined && match.email_domain === undefined)
-  return hasCatchAll ? [] : ['managed: a person whom no policy matches may use every model and gets no settings; add a policy with match: {} or default: deny']
+  if (managed === undefined) return []
+  const isForAll = managed.policies.map(({ match }) => match.groups === undefined && match.email_domain === undefined)
+  const catchAll = isForAll.indexOf(true)
+  if (catchAll >= 0) {
+    const unreachable = managed.policies.length - catchAll - 1
+    return unreachable > 0 ? [`managed.policies[${catchAll}] matches everybody: the ${unreachable === 1 ? 'policy' : `${unreachable} policies`} after it will never be used; put it last`] : []
+  }
+  return managed.default === 'deny' ? [] : ['managed: a person whom no policy matches may use every model and gets no settings; add a policy with match: {} or default: deny']
+}
+
+function clientKeys({ managed }: GatewayConfig): string[] {
+  return (managed?.policies ?? []).flatMap((policy, at) =>
+    (['cli', 'desktop'] as const).flatMap((client) => {
+      const { unknown, known } = unknownClientKeys(client, policy[client] ?? {})
+      return unknown.map((key) => {
+        const near = nearest(key, known)
+        return `managed.policies[${at}].${client}.${key}: not a key this version knows${near === undefined ? '.' : `; did you mean ${near}?`} It is delivered as it is`
+      })
+    }),
+  )
 }

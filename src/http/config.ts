@@ -1,25 +1,27 @@
 import * as v from 'valibot'
-import { cidr, described, integer, list, text, url } from '../std/fields.ts'
+import { cidr, described, integer, list, mapping, origin, text } from '../std/fields.ts'
+import { isLoopbackHost } from '../std/loopback.ts'
 
-const isLoopbackHost = (host: string) => host === 'localhost' || host === '::1' || /^127\./.test(host)
+const publicUrl = () => v.pipe(origin(), v.check(isHttpsOrLoopback, 'must be https; http is for loopback addresses only'))
 
-const publicUrl = () =>
-  v.pipe(
-    url(),
-    v.check(isOrigin, 'must be an origin: no path and no query'),
-    v.check(isHttpsOrLoopback, 'must be https; http is for loopback addresses only'),
-  )
+function isHttpsOrLoopback(value: string): boolean {
+  const { protocol, hostname } = new URL(value)
+  return protocol === 'https:' || isLoopbackHost(hostname)
+}
 
 export const listenSchema = v.pipe(
-  v.strictObject({
+  mapping({
     host: described(v.optional(text(), '0.0.0.0'), 'Address to listen on.'),
     port: described(v.optional(integer(0, 65_535), 8080), 'Port to listen on; text that is a number is accepted.'),
-    public_url: described(v.optional(publicUrl()), 'The external origin, https. Required unless `host` is loopback; never taken from forwarded headers.'),
-    tls: described(v.optional(v.strictObject({ cert: text(), key: text() })), 'PEM files; read again when they change.'),
-    trusted_proxies: described(v.optional(list(cidr({ allowPort: true })), []), 'Proxies whose `X-Forwarded-For` is believed.'),
+    public_url: described(v.optional(publicUrl()), 'The external origin, https. Never taken from forwarded headers; http is for loopback addresses only.', '`host` is not a loopback address'),
+    tls: described(
+      v.optional(mapping({ cert: described(text(), 'Path of the certificate chain, PEM.'), key: described(text(), 'Path of its private key, PEM.') })),
+      'End TLS here. The files are read again when they change.',
+    ),
+    trusted_proxies: described(v.optional(list(cidr({ allowPort: true })), []), 'Proxies whose `X-Forwarded-For` is believed. An entry may carry a port, which means nothing.'),
     metrics: described(
-      v.optional(v.strictObject({ host: v.optional(text(), '127.0.0.1'), port: integer(0, 65_535) })),
-      'Listener for Prometheus; off unless given.',
+      v.optional(mapping({ host: described(v.optional(text(), '127.0.0.1'), 'Address of that listener.'), port: described(integer(0, 65_535), 'Its port.') })),
+      'Listener for Prometheus; off unless given. Not served yet.',
     ),
     drain_seconds: described(v.optional(integer(0, 86_400), 60), 'How long streams may finish after SIGTERM.'),
   }),
@@ -29,24 +31,18 @@ export const listenSchema = v.pipe(
   ),
 )
 
-function isOrigin(value: string): boolean {
-  return new URL(value).origin === value
-}
-
-function isHttpsOrLoopback(value: string): boolean {
-  const { protocol, hostname } = new URL(value)
-  return protocol === 'https:' || isLoopbackHost(hostname.replace(/^\[|\]$/g, ''))
-}
-
-export const accessControlSchema = v.strictObject({
+export const accessControlSchema = mapping({
   allow_cidrs: described(v.optional(list(cidr()), []), 'Only these addresses may connect; health endpoints are exempt. Empty: everybody.'),
   deny_cidrs: described(v.optional(list(cidr()), []), 'These addresses may not connect; checked first.'),
 })
 
-export const limitsSchema = v.strictObject({
-  max_request_bytes: described(v.optional(integer(1024), 32 * 1024 * 1024), 'Largest request body; 413 beyond it.'),
-  max_request_header_bytes: described(v.optional(integer(1024, 65_536), 32 * 1024), 'Largest header block; 431 beyond it.'),
-  max_url_length: described(v.optional(integer(64, 65_536), 8192), 'Longest URL path and query; 414 beyond it.'),
+/** A bearer may be 16 KiB long and is sent twice by some clients. */
+const HEADER_BYTES = 64 * 1024
+
+export const limitsSchema = mapping({
+  max_request_bytes: described(v.optional(integer(1), 32 * 1024 * 1024), 'Largest request body; 413 beyond it.'),
+  max_request_header_bytes: described(v.optional(integer(1), HEADER_BYTES), 'Largest header block; 431 beyond it.'),
+  max_url_length: described(v.optional(integer(1), 8192), 'Longest URL path and query; 414 beyond it.'),
 })
 
 export type ListenConfig = v.InferOutput<typeof listenSchema>

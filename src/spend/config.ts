@@ -1,75 +1,96 @@
 import * as v from 'valibot'
-import { boolean, decimal, described, integer, list, secret, text, url } from '../std/fields.ts'
+import { boolean, described, distinct, integer, list, mailDomain, mapping, oneOf, positive, secret, someOf, text, url } from '../std/fields.ts'
 
-const keys = v.optional(list(v.strictObject({ id: text(), key: secret(32) })), [])
+const adminKey = mapping({
+  id: described(text(), 'Names the key in the audit log.'),
+  key: described(secret(32), 'Sent as `x-api-key`.'),
+})
+
+type AdminKey = v.InferOutput<typeof adminKey>
+
+const keys = () => v.optional(v.pipe(list(adminKey), distinct('id', (id) => `two keys are called ${id}`)), [])
+
+const destination = mapping({
+  url: described(url(), 'Where to send it.'),
+  kind: described(v.optional(oneOf(['webhook', 'slack']), 'webhook'), 'Signed JSON, or what Slack understands.'),
+  secret: described(v.optional(secret(16)), 'Signs the body (HMAC).'),
+})
+
+const alerts = mapping({
+  thresholds: described(v.optional(someOf(positive(1000)), [75, 90, 100]), 'Percent of a cap.'),
+  destinations: described(v.optional(list(destination), []), 'Who hears of it.'),
+})
+
+const shareNoId = ({ write_keys, read_keys }: { write_keys: AdminKey[]; read_keys: AdminKey[] }) => !read_keys.some(({ id }) => write_keys.some((key) => key.id === id))
 
 export const adminSchema = v.pipe(
-  v.strictObject({
-    write_keys: described(keys, 'Keys that may change limits.'),
-    read_keys: described(keys, 'Keys that may read.'),
+  mapping({
+    write_keys: described(keys(), 'Keys that may change limits.'),
+    read_keys: described(keys(), 'Keys that may read.'),
     admin_groups: described(v.optional(list(text()), []), 'Groups whose members may do everything the keys may.'),
     blocked_message: described(v.optional(text()), 'What a person reads when a cap stops them.'),
-    audit_retention_days: v.optional(integer(1), 365),
-    spend_retention_months: v.optional(integer(1), 13),
-    identity_retention_days: v.optional(integer(1), 90),
-    usage_retention_days: v.optional(integer(1), 400),
-    group_limit_mode: described(v.optional(v.picklist(['min', 'max'], 'must be min or max'), 'min'), 'Which cap counts for a person in several groups.'),
-    billing_group_tag: v.optional(text()),
-    alerts: described(
-      v.optional(
-        v.strictObject({
-          thresholds: v.optional(list(decimal(0, 1000)), [75, 90, 100]),
-          destinations: v.optional(list(v.strictObject({ url: url(), kind: v.optional(v.picklist(['webhook', 'slack']), 'webhook'), secret: v.optional(secret(16)) })), []),
-        }),
-      ),
-      'Who hears of a cap that fills.',
-    ),
+    audit_retention_days: described(v.optional(integer(1), 365), 'How long the audit trail is kept.'),
+    spend_retention_months: described(v.optional(integer(1), 13), 'How long spend is kept.'),
+    identity_retention_days: described(v.optional(integer(1), 90), 'How long names and addresses are kept after a person was last seen.'),
+    usage_retention_days: described(v.optional(integer(1), 400), 'How long the usage of single requests is kept.'),
+    group_limit_mode: described(v.optional(oneOf(['min', 'max']), 'min'), 'Which cap counts for a person in several groups.'),
+    billing_group_tag: described(v.optional(text()), 'Beginning of the names of groups that spend is reported by.'),
+    alerts: described(v.optional(alerts), 'Who hears of a cap that fills.'),
   }),
-  v.forward(
-    v.check(({ write_keys, read_keys }) => {
-      const ids = [...write_keys, ...read_keys].map(({ id }) => id)
-      return new Set(ids).size === ids.length
-    }, 'key ids must be unique'),
-    ['write_keys'],
-  ),
+  v.forward(v.partialCheck([['write_keys'], ['read_keys']], shareNoId, 'an id is in write_keys, too: ids must be unique'), ['read_keys']),
 )
 
-export const enforcementSchema = v.strictObject({
-  fail_closed_on_error: described(v.optional(boolean(), false), 'Refuse requests while spend cannot be read.'),
-  reserve: described(v.optional(boolean(), false), 'Hold the worst case of a request against the cap while it runs.'),
+export const enforcementSchema = mapping({
+  fail_closed_on_error: described(v.optional(boolean(), false), 'Refuse requests while spend cannot be read. Needs `admin`.'),
+  reserve: described(v.optional(boolean(), false), 'Hold the worst case of a request against the cap while it runs. Needs `admin`.'),
 })
 
-const override = v.strictObject({
-  upstream: v.optional(text()),
-  model: v.optional(text()),
-  input: decimal(0, 1e6),
-  output: decimal(0, 1e6),
-  cache_read: v.optional(decimal(0, 1e6)),
-  cache_write: v.optional(decimal(0, 1e6)),
-  cache_write_1h: v.optional(decimal(0, 1e6)),
+const price = () => positive(1e6)
+
+const override = mapping({
+  upstream: described(text(), 'Name of an upstream.'),
+  model: described(text(), 'A model, in any spelling.'),
+  input: described(price(), 'USD per million input tokens.'),
+  output: described(price(), 'USD per million output tokens.'),
+  cache_read: described(price(), 'USD per million tokens read from the cache.'),
+  cache_write: described(price(), 'USD per million tokens written to the cache for five minutes.'),
+  cache_write_1h: described(v.optional(price()), 'The same for an hour; what the list price makes of it unless given.'),
 })
 
-export const pricingSchema = v.strictObject({
-  multiplier: described(v.optional(v.pipe(decimal(0, 10), v.check((value) => value > 0, 'must be above 0 and at most 10')), 1), 'Applied to every price.'),
+/** JSON keeps a name with a separator in it from looking like another pair. */
+const rowName = ({ upstream, model }: Readonly<Record<string, unknown>>) =>
+  typeof upstream === 'string' && typeof model === 'string' ? JSON.stringify([upstream, model.toLowerCase()]) : undefined
+
+export const pricingSchema = mapping({
+  multiplier: described(v.optional(positive(10), 1), 'Applied to every price.'),
   overrides: described(
-    v.optional(
-      v.pipe(
-        list(override),
-        v.check((rows) => new Set(rows.map(({ upstream, model }) => JSON.stringify([upstream, model]))).size === rows.length, 'two rows price the same upstream and model'),
-      ),
-      [],
-    ),
-    'Prices in USD per million tokens; the most specific row wins.',
+    v.optional(v.pipe(list(override), distinct('model', () => 'an earlier row prices the same upstream and model', rowName)), []),
+    'Prices that replace the list; the most specific row wins.',
   ),
 })
 
-export const quotaSchema = v.strictObject({
-  match: v.strictObject({ groups: v.optional(list(text())), email_domain: v.optional(text()), user_id: v.optional(text()) }),
-  requests_per_minute: v.optional(integer(1)),
-  input_tokens_per_minute: v.optional(integer(1)),
-  output_tokens_per_minute: v.optional(integer(1)),
-  concurrent: v.optional(integer(1)),
+const quotaMatch = mapping({
+  groups: described(v.optional(someOf(text())), 'Members of any of these groups.'),
+  email_domain: described(v.optional(mailDomain()), 'People of this mail domain.'),
+  user_id: described(v.optional(text()), 'One person, by `sub`.'),
 })
+
+const QUOTAS = ['requests_per_minute', 'input_tokens_per_minute', 'output_tokens_per_minute', 'concurrent'] as const
+
+export const quotaSchema = v.pipe(
+  mapping({
+    match: described(quotaMatch, 'Who is meant; empty: everybody, each alone.'),
+    requests_per_minute: described(v.optional(integer(1)), 'Requests.'),
+    input_tokens_per_minute: described(v.optional(integer(1)), 'Tokens sent.'),
+    output_tokens_per_minute: described(v.optional(integer(1)), 'Tokens received.'),
+    concurrent: described(v.optional(integer(1)), 'Requests at once.'),
+  }),
+  v.partialCheck(
+    QUOTAS.map((key) => [key] as const) as unknown as [['requests_per_minute'], ['input_tokens_per_minute'], ['output_tokens_per_minute'], ['concurrent']],
+    (quota) => QUOTAS.some((key) => quota[key] !== undefined),
+    `needs at least one of ${QUOTAS.join(', ')}`,
+  ),
+)
 
 export type AdminConfig = v.InferOutput<typeof adminSchema>
 export type EnforcementConfig = v.InferOutput<typeof enforcementSchema>

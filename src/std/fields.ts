@@ -107,74 +107,93 @@ export const mailDomain = () =>
   )
 
 /** Part of a host name or path that the program builds a URL from: nothing that could change which host it is. */
-export const urlPart = () => v.pipe(v.string('must be text'), v.regex(/^[A-Za-z0-9][A-Za-z0-9-]*$/, 'may hold letters, digits and dashes only'), form('text'))
+export const urlPart = () => v.pipe(v.string('must be text'), v.regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, 'may hold letters, digits, dashes and underscores only'), form('text'))
 
 /** Headers that are sent along. Their values are often credentials. */
 export const headers = () =>
   v.pipe(
-    v.record(
+    refuseLists(v.record(
       v.pipe(v.string(), v.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is not the name of a header')), // RFC 9110 §5.1
       v.pipe(v.string('must be text'), v.regex(/^[\t\x20-\x7e\x80-\xff]+$/, 'must be the value of a header: not blank, no line break'), v.transform((value) => new Secret(value))),
       'must be a mapping of names to values',
-    ),
+    )),
     form('mapping of names to secrets'),
   )
 
 /** Names to text. */
-export const textMap = (words = 'mapping of names to text') => v.pipe(v.record(v.string(), v.string('must be text'), `must be a ${words}`), form(words))
+export const textMap = (words = 'mapping of names to text') => v.pipe(refuseLists(v.record(v.string(), v.string('must be text'), `must be a ${words}`)), form(words))
 
 /** A JSON object of any shape. */
-export const document = () => v.pipe(v.record(v.string(), v.any(), 'must be a mapping'), form('document'))
+export const document = () => v.pipe(refuseLists(v.record(v.string(), v.any(), 'must be a mapping')), form('document'))
 
 export const list = <schema extends v.GenericSchema>(item: schema) => v.array(item, 'must be a list')
 
 /** A list with something in it. */
-export const someOf = <schema extends v.GenericSchema>(item: schema) =>
-  v.pipe(list(item), v.check((items) => items.length > 0, 'must name at least one'))
+export const someOf = <schema extends v.GenericSchema>(item: schema, words = 'must name at least one') =>
+  v.pipe(list(item), v.check((items) => items.length > 0, words))
 
-/** What the reference and the search for mistyped keys see of a schema that is chosen when the value is seen. */
-export interface Alternatives {
-  readonly alternatives: readonly v.GenericSchema[]
-}
+/** Refuses an item that has the name of an earlier one, and says so at that item, whatever else is wrong in the list. */
+export const distinct = <items>(key: string, words: (name: string) => string, nameOf: (item: Readonly<Record<string, unknown>>) => unknown = (item) => item[key]) =>
+  v.rawCheck<items>(({ dataset, addIssue }) => {
+    const items: unknown = dataset.value
+    if (!Array.isArray(items)) return
+    const seen = new Set<string>()
+    for (const [at, item] of items.entries()) {
+      const name = typeof item === 'object' && item !== null ? nameOf(item as Record<string, unknown>) : undefined
+      if (typeof name !== 'string') continue
+      if (seen.has(name)) addIssue({ message: words(name), path: [{ type: 'array', origin: 'value', input: items, key: at, value: item }, { type: 'object', origin: 'value', input: item, key, value: name }] })
+      seen.add(name)
+    }
+  })
 
-/** One value, or a list of them; always a list afterwards. Judged by its shape, so that the problem named is the real one. */
+/**
+ * One value, or a list of them; always a list afterwards. Judged by its shape, so that the problem named is the real one.
+ * Like `choice` it carries what it chooses from, for the reference.
+ */
 export const oneOrMore = <schema extends v.GenericSchema>(item: schema) => {
   type Many = v.GenericSchema<unknown, v.InferOutput<schema>[]>
   const many = someOf(item)
   const one = v.pipe(item, v.transform((value) => [value as v.InferOutput<schema>]))
-  const alternatives: Alternatives = { alternatives: [item] }
-  return Object.assign(v.lazy((input) => (Array.isArray(input) ? many : one) as never as Many), alternatives)
+  return Object.assign(v.lazy((input) => (Array.isArray(input) ? many : one) as never as Many), { oneOrMore: item })
 }
 
-type ObjectSchema = v.GenericSchema & { readonly entries: v.ObjectEntries }
+/**
+ * A list is not a mapping: valibot would take `[]` for `{}`, and a policy with `match: []` would be everybody's.
+ */
+function refuseLists<schema extends v.GenericSchema>(schema: schema): schema {
+  const run = schema['~run']
+  return { ...schema, '~run': (dataset, config) => run.call(schema, Array.isArray(dataset.value) ? { ...dataset, value: null } : dataset, config) }
+}
+
+/** A mapping of these keys and no others. */
+export const mapping = <const entries extends v.ObjectEntries>(entries: entries) => refuseLists(v.strictObject(entries, 'must be a mapping'))
+
+type MappingSchema = v.GenericSchema & { readonly entries: v.ObjectEntries }
 
 /**
- * One of several mappings, told apart by the key that only it has (`''` is the one without any). Judged by the keys that are
- * there, so that a credential with a part missing is told which part, and two credentials are not taken for one.
+ * One of several mappings, told apart by the key that only it has (`''` is the empty one). Judged by the keys that are there,
+ * so that a credential with a part missing is told which part, and two credentials are not taken for one.
  */
-export const choice = <const options extends Readonly<Record<string, ObjectSchema>>>(options: options, words: string) => {
+export const choice = <const options extends Readonly<Record<string, MappingSchema>>>(options: options, words: string) => {
   type Output = v.InferOutput<options[keyof options]>
-  const keys = Object.keys(options).filter((key) => key !== '')
-  const everyKey = Object.fromEntries(Object.values(options).flatMap(({ entries }) => Object.keys(entries).map((key) => [key, v.optional(v.any())])))
+  const all = Object.values(options)
+  const anyKey = Object.fromEntries(all.flatMap(({ entries }) => Object.keys(entries).map((key) => [key, v.optional(v.any())])))
   const refuse = (message: string) =>
     v.pipe(
-      v.strictObject(everyKey, 'must be a mapping'),
+      mapping(anyKey),
       v.rawCheck(({ dataset, addIssue }) => {
         if (dataset.issues === undefined) addIssue({ message })
       }),
     )
   const choose = (input: unknown): v.GenericSchema => {
     const given = typeof input === 'object' && input !== null ? Object.keys(input) : []
-    const named = keys.filter((key) => given.includes(key))
-    const first = options[named[0] ?? ''] ?? Object.values(options).find(({ entries }) => given.some((key) => key in entries))
-    if (first === undefined) return refuse(words)
-    const beside = named.slice(1).filter((key) => !(key in first.entries))
-    if (beside.length > 0) return refuse(`must hold only one of ${[named[0], ...beside].join(', ')}`)
-    return given.some((key) => !(key in everyKey)) || named.length > 0 || given.length === 0 ? first : partOf(given)
+    const [named, ...others] = Object.keys(options).filter((key) => given.includes(key))
+    const chosen = named === undefined ? all.find(({ entries }) => given.length === 0 ? false : given.every((key) => key in entries)) : options[named]
+    const beside = others.filter((key) => chosen !== undefined && !(key in chosen.entries))
+    if (beside.length > 0) return refuse(`must hold only one of ${[named, ...beside].join(', ')}`)
+    return chosen ?? (given.length === 0 ? options[''] : undefined) ?? refuse(words)
   }
-  const partOf = (given: string[]) => Object.values(options).find(({ entries }) => given.some((key) => key in entries)) ?? refuse(words)
-  const alternatives: Alternatives = { alternatives: Object.values(options) }
-  return Object.assign(v.lazy((input) => choose(input) as v.GenericSchema<unknown, Output>), alternatives)
+  return Object.assign(v.lazy((input) => choose(input) as v.GenericSchema<unknown, Output>), { choices: options as Readonly<Record<string, MappingSchema>> })
 }
 
 /** An optional key with a sentence for the reference. `required` says when it must be there although the schema lets it be absent. */

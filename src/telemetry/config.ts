@@ -1,25 +1,18 @@
 import * as v from 'valibot'
-import { boolean, described, list, secret, url } from '../std/fields.ts'
+import { boolean, described, headers, list, mapping, textMap, url } from '../std/fields.ts'
 
-export const telemetrySchema = v.strictObject({
-  forward_to: described(
-    v.optional(
-      list(
-        v.strictObject({
-          url: url(),
-          headers: v.optional(v.record(v.string(), secret(), 'must be a mapping'), {}),
-          metrics: v.optional(boolean(), true),
-          logs: v.optional(boolean(), false),
-          traces: v.optional(boolean(), false),
-          allow_http: v.optional(boolean(), false),
-        }),
-      ),
-      [],
-    ),
-    'Collectors that telemetry of clients is relayed to.',
-  ),
-  resource_attributes: described(v.optional(v.record(v.string(), v.string('must be text'), 'must be a mapping')), 'Attributes pushed to clients.'),
-  stamp_identity: described(v.optional(boolean(), false), 'Add the person where an export does not name one.'),
+const destination = mapping({
+  url: described(url(), 'A collector that takes OTLP over HTTP. One that ends in `/v1/metrics` is understood.'),
+  headers: described(v.optional(headers(), {}), 'Sent with every export.'),
+  metrics: described(v.optional(boolean(), true), 'Relay metrics to it.'),
+  logs: described(v.optional(boolean(), false), 'Relay logs to it. They can hold commands and file names.'),
+  traces: described(v.optional(boolean(), false), 'Relay traces to it. They can hold commands and file names.'),
+  allow_http: described(v.optional(boolean(), false), 'Let a collector on a private address be reached without TLS.'),
+})
+
+export const telemetrySchema = mapping({
+  forward_to: described(v.optional(list(destination), []), 'Collectors that telemetry of clients is relayed to. Not served yet.'),
+  resource_attributes: described(v.optional(textMap()), 'Attributes pushed to clients.'),
 })
 
 export type TelemetryConfig = v.InferOutput<typeof telemetrySchema>

@@ -1,114 +1,177 @@
 import * as v from 'valibot'
-import { boolean, decimal, described, integer, list, secret, someOf, text, url, urlPart } from '../std/fields.ts'
+import { baseUrl, boolean, choice, decimal, described, distinct, headers, integer, list, mapping, secret, someOf, text, url, urlPart } from '../std/fields.ts'
 
-export const timeoutsSchema = v.strictObject({
-  upstream_ttfb_ms: described(v.optional(integer(100, 3_600_000), 120_000), "Longest wait for an upstream's response headers; a stream has no limit."),
+export const timeoutsSchema = mapping({
+  upstream_ttfb_ms: described(v.optional(integer(100, 3_600_000), 120_000), "Longest wait for an upstream's response headers, in milliseconds; a stream has no limit."),
+})
+
+const betas = mapping({
+  allow: described(v.optional(list(text())), 'Only these go there.'),
+  deny: described(v.optional(list(text())), 'These do not.'),
 })
 
 /** What every upstream may carry. */
 const common = {
-  name: described(v.optional(text()), 'What logs and `models[].upstream_model` call it; the provider unless given.'),
-  base_url: described(v.optional(url()), 'Another address than the provider\'s own: a private endpoint, or a gateway.'),
-  headers: described(v.optional(v.record(v.string(), secret(), 'must be a mapping'), {}), 'Sent with every request.'),
+  name: described(v.optional(text()), 'What logs and `models[].upstream_model` call it; the provider unless given. Distinct.'),
+  base_url: described(v.optional(baseUrl()), "Another address than the provider's own: a private endpoint, or a gateway."),
+  headers: described(v.optional(headers(), {}), 'Sent with every request.'),
   models: described(v.optional(someOf(text())), 'What it serves: ids, or a beginning with a final `*`. Everything unless given.'),
   timeouts: described(v.optional(timeoutsSchema), 'Its own, instead of the section `timeouts`.'),
-  weight: described(v.optional(decimal(0, 1000), 1), 'Share of the load among upstreams of one priority.'),
-  priority: described(v.optional(integer(0, 1000)), 'Lower is tried first; the order of the list unless given.'),
+  weight: described(v.optional(decimal(0, 1000), 1), 'Share of the load among upstreams of one priority. Not served yet.'),
+  priority: described(v.optional(integer(0, 1000)), 'Lower is tried first; the order of the list unless given. Not served yet.'),
   failover_on: described(v.optional(list(integer(400, 599)), []), 'Statuses that move on to the next upstream, besides the usual ones.'),
-  max_concurrency: described(v.optional(integer(1)), 'Requests at once.'),
-  betas: described(v.optional(v.strictObject({ allow: v.optional(list(text())), deny: v.optional(list(text())) })), 'Beta values that may or may not go to a cloud.'),
+  max_concurrency: described(v.optional(integer(1)), 'Requests at once. Not served yet.'),
+  betas: described(v.optional(betas), 'Beta values for a cloud. Not served yet.'),
   proxy: described(v.optional(url()), 'Forward proxy on the way to it.'),
-  forward_user_identity: described(v.optional(boolean(), false), 'Name the person in headers; refused for the Anthropic API.'),
 }
 
-const anthropicAuth = v.union(
-  [
-    v.strictObject({ api_key: secret() }),
-    v.strictObject({ oauth_token: secret() }),
-    v.strictObject({ federation_rule_id: text(), organization_id: text(), identity_token_file: text(), workspace_id: v.optional(text()), service_account_id: v.optional(text()) }),
-  ],
+const provider = <const name extends string>(name: name) => v.literal(name)
+
+const apiKey = described(secret(), 'An API key.')
+
+const anthropicAuth = choice(
+  {
+    api_key: mapping({ api_key: described(secret(), 'An API key; sent as `x-api-key`.') }),
+    oauth_token: mapping({ oauth_token: described(secret(), 'A bearer token.') }),
+    federation_rule_id: mapping({
+      federation_rule_id: described(text(), 'Workload Identity Federation: the rule.'),
+      organization_id: described(text(), 'The organisation.'),
+      identity_token_file: described(text(), "A file with the workload's identity token; read for every exchange."),
+      workspace_id: described(v.optional(text()), 'The workspace, where the rule covers several.'),
+      service_account_id: described(v.optional(text()), 'The service account that is expected.'),
+    }),
+  },
   'must hold api_key, or oauth_token, or federation_rule_id with organization_id and identity_token_file',
 )
 
 const anthropic = v.pipe(
-  v.strictObject({ provider: v.literal('anthropic'), ...common, auth: anthropicAuth }),
+  mapping({
+    provider: provider('anthropic'),
+    ...common,
+    auth: described(anthropicAuth, 'One credential.'),
+    forward_user_identity: described(v.optional(boolean(), false), 'Name the person in headers, to a gateway of your own at `base_url`. Refused for the Anthropic API.'),
+  }),
   v.forward(
-    v.partialCheck([['forward_user_identity'], ['base_url']], ({ forward_user_identity, base_url }) => !forward_user_identity || (base_url !== undefined && !isAnthropicApi(base_url)), 'is refused for the Anthropic API: people would be named to a third party; it is for a gateway of your own at base_url'),
+    v.partialCheck(
+      [['forward_user_identity'], ['base_url']],
+      ({ forward_user_identity, base_url }) => !forward_user_identity || (base_url !== undefined && !isAnthropicApi(base_url)),
+      'is refused for the Anthropic API: people would be named to a third party; it is for a gateway of your own at base_url',
+    ),
     ['forward_user_identity'],
   ),
 )
 
-function isAnthropicApi(baseUrl: string): boolean {
-  return /(^|\.)anthropic\.com\.?$/i.test(new URL(baseUrl).hostname)
+function isAnthropicApi(address: string): boolean {
+  return /(^|\.)anthropic\.com\.?$/i.test(new URL(address).hostname)
 }
 
-const awsKeys = { aws_access_key_id: text(), aws_secret_access_key: secret(), aws_session_token: v.optional(secret()) }
-const assumeRole = v.strictObject({ role_arn: text(), external_id: v.optional(text()), session_per_person: v.optional(boolean(), false), duration_seconds: v.optional(integer(900, 43_200)) })
+const awsKeys = {
+  aws_access_key_id: described(text(), 'An access key.'),
+  aws_secret_access_key: described(secret(), 'Its secret.'),
+  aws_session_token: described(v.optional(secret()), 'Of temporary keys.'),
+}
+const bearer = mapping({ aws_bearer_token: described(secret(), 'A Bedrock API key.') })
+const defaultChain = mapping({})
 
-const bedrockAuth = v.union(
-  [v.strictObject({}), v.strictObject(awsKeys), v.strictObject({ aws_bearer_token: secret() })],
-  'must be {} for the default chain, or aws_access_key_id with aws_secret_access_key, or aws_bearer_token',
+const assumeRole = mapping({
+  role_arn: described(text(), 'The role.'),
+  external_id: described(v.optional(text()), 'What its trust policy asks for.'),
+  session_per_person: described(v.optional(boolean(), false), 'One session per person, so that the bill names people.'),
+  duration_seconds: described(v.optional(integer(900, 43_200)), 'Lifetime of a session.'),
+})
+
+const guardrail = mapping({
+  identifier: described(text(), 'Which guardrail.'),
+  version: described(text(), 'Which version of it.'),
+  trace: described(v.optional(boolean(), false), 'Ask for its trace.'),
+})
+
+const region = described(urlPart(), 'The region of the endpoint.')
+const awsAuth = '`{}` for the default chain, or one credential.'
+
+const bedrock = mapping({
+  provider: provider('bedrock'),
+  ...common,
+  region,
+  auth: described(
+    v.optional(choice({ '': defaultChain, aws_access_key_id: mapping(awsKeys), aws_bearer_token: bearer }, 'must be {} for the default chain, or aws_access_key_id with aws_secret_access_key, or aws_bearer_token'), {}),
+    awsAuth,
+  ),
+  assume_role: described(v.optional(assumeRole), 'Act as this role.'),
+  guardrail: described(v.optional(guardrail), 'Apply a guardrail.'),
+})
+
+const mantle = mapping({
+  provider: provider('mantle'),
+  ...common,
+  region,
+  auth: described(
+    v.optional(
+      choice({ '': defaultChain, aws_access_key_id: mapping(awsKeys), aws_bearer_token: bearer, api_key: mapping({ api_key: apiKey }) }, 'must be {} for the default chain, or aws_access_key_id with aws_secret_access_key, or aws_bearer_token, or api_key'),
+      {},
+    ),
+    awsAuth,
+  ),
+  assume_role: described(v.optional(assumeRole), 'Act as this role.'),
+})
+
+/** Keys of AWS may stand beside the API key, which wins. */
+const keyBesideAws = v.pipe(
+  mapping({ api_key: apiKey, aws_access_key_id: v.optional(text()), aws_secret_access_key: v.optional(secret()), aws_session_token: v.optional(secret()) }),
+  v.check(({ aws_access_key_id: id, aws_secret_access_key: key, aws_session_token: token }) => (id === undefined) === (key === undefined) && (id !== undefined || token === undefined), 'aws_access_key_id and aws_secret_access_key belong together'),
 )
 
-const bedrock = v.strictObject({
-  provider: v.literal('bedrock'),
+const anthropicAws = mapping({
+  provider: provider('anthropicAws'),
   ...common,
-  region: urlPart(),
-  auth: v.optional(bedrockAuth, {}),
-  assume_role: v.optional(assumeRole),
-  guardrail: v.optional(v.strictObject({ identifier: text(), version: text(), trace: v.optional(boolean(), false) })),
+  region,
+  workspace_id: described(urlPart(), 'The workspace; sent with every request.'),
+  auth: described(
+    v.optional(choice({ '': defaultChain, api_key: keyBesideAws, aws_access_key_id: mapping(awsKeys) }, 'must be {} for the default chain, or api_key, or aws_access_key_id with aws_secret_access_key'), {}),
+    '`{}` for the default chain, or one credential. Keys of AWS may stand beside `api_key`, which wins.',
+  ),
+  assume_role: described(v.optional(assumeRole), 'Act as this role.'),
 })
 
-const mantle = v.strictObject({
-  provider: v.literal('mantle'),
+const googleAuth = described(
+  v.optional(choice({ '': defaultChain, service_account_json: mapping({ service_account_json: described(text(), 'Path of a key file.') }) }, 'must be {} for default credentials, or service_account_json (a path)'), {}),
+  '`{}` for Application Default Credentials, or a key file.',
+)
+const projectId = described(urlPart(), 'The project.')
+
+const vertex = mapping({ provider: provider('vertex'), ...common, region, project_id: projectId, auth: googleAuth })
+
+const anthropicGoogleCloud = mapping({
+  provider: provider('anthropicGoogleCloud'),
   ...common,
-  region: urlPart(),
-  auth: v.optional(v.union([...bedrockAuth.options, v.strictObject({ api_key: secret() })], 'must be {} for the default chain, access keys, aws_bearer_token or api_key'), {}),
-  assume_role: v.optional(assumeRole),
-})
-
-const anthropicAws = v.strictObject({
-  provider: v.literal('anthropicAws'),
-  ...common,
-  region: urlPart(),
-  workspace_id: text(),
-  auth: v.optional(v.union([v.strictObject({}), v.strictObject({ api_key: secret() }), v.strictObject(awsKeys)], 'must be {} for the default chain, api_key, or access keys'), {}),
-  assume_role: v.optional(assumeRole),
-})
-
-const googleAuth = v.optional(v.union([v.strictObject({}), v.strictObject({ service_account_json: text() })], 'must be {} for default credentials, or service_account_json (a path)'), {})
-
-const vertex = v.strictObject({ provider: v.literal('vertex'), ...common, region: urlPart(), project_id: urlPart(), auth: googleAuth })
-
-const anthropicGoogleCloud = v.strictObject({
-  provider: v.literal('anthropicGoogleCloud'),
-  ...common,
-  region: v.optional(urlPart(), 'global'),
-  project_id: urlPart(),
-  workspace_id: text(),
+  region: described(v.optional(urlPart(), 'global'), 'The location.'),
+  project_id: projectId,
+  workspace_id: described(urlPart(), 'The workspace.'),
   auth: googleAuth,
 })
 
+const azureAd = mapping({ use_azure_ad: described(v.literal(true, 'must be true'), 'Managed identity, workload identity or what else `DefaultAzureCredential` finds.') })
+
 const foundry = v.pipe(
-  v.strictObject({
-    provider: v.literal('foundry'),
+  mapping({
+    provider: provider('foundry'),
     ...common,
-    resource: v.optional(urlPart()),
-    auth: v.union([v.strictObject({ api_key: secret() }), v.strictObject({ use_azure_ad: v.literal(true, 'must be true') })], 'must hold api_key, or use_azure_ad: true'),
+    resource: described(v.optional(urlPart()), 'Name of the resource.', '`base_url` is not given'),
+    auth: described(choice({ api_key: mapping({ api_key: apiKey }), use_azure_ad: azureAd }, 'must hold api_key, or use_azure_ad: true'), 'One credential.'),
   }),
-  v.forward(v.partialCheck([['resource'], ['base_url']], ({ resource, base_url }) => (resource === undefined) !== (base_url === undefined), 'give either resource or base_url'), ['resource']),
+  v.forward(v.partialCheck([['resource'], ['base_url']], ({ resource, base_url }) => resource !== undefined || base_url !== undefined, 'is required (or base_url)'), ['resource']),
 )
 
 export const PROVIDERS = ['anthropic', 'bedrock', 'mantle', 'anthropicAws', 'anthropicGoogleCloud', 'vertex', 'foundry'] as const
 
 export const upstreamSchema = v.pipe(
-  v.variant('provider', [anthropic, bedrock, mantle, anthropicAws, anthropicGoogleCloud, vertex, foundry], `provider must be one of ${PROVIDERS.join(', ')}`),
+  v.variant('provider', [anthropic, bedrock, mantle, anthropicAws, anthropicGoogleCloud, vertex, foundry], `must be one of ${PROVIDERS.join(', ')}`),
   v.transform((upstream) => ({ ...upstream, name: upstream.name ?? upstream.provider })),
 )
 
 export const upstreamsSchema = v.pipe(
   someOf(upstreamSchema),
-  v.check((upstreams) => new Set(upstreams.map(({ name }) => name)).size === upstreams.length, 'names must be distinct; without a name an upstream is called after its provider'),
+  distinct('name', (name) => `two upstreams are called ${name}; without a name an upstream is called after its provider`, ({ name, provider }) => name ?? provider),
 )
 
 export type Provider = (typeof PROVIDERS)[number]

@@ -1,0 +1,28 @@
+import type { GatewayConfig } from './schema.ts'
+
+/** Sentences about sections that are read and checked, and do nothing yet. */
+export function laterFeatures(config: GatewayConfig): string[] {
+  return [...sections(config), ...upstreams(config)]
+}
+
+function sections({ admin, enforcement, pricing, quotas, telemetry, service_identities, listen, oidc, managed }: GatewayConfig): string[] {
+  const sentences: [unknown, string][] = [
+    [admin, 'admin: accepted; spend limits, reports and the admin API are not served by this version'],
+    [enforcement.reserve || enforcement.fail_closed_on_error, 'enforcement: accepted; caps are not enforced by this version'],
+    [pricing.multiplier !== 1 || pricing.overrides.length > 0, 'pricing: accepted; spend is not counted by this version'],
+    [quotas.length, 'quotas: accepted; not enforced by this version'],
+    [telemetry?.forward_to.length, 'telemetry.forward_to: accepted; telemetry is not relayed by this version, and clients are not told to send it'],
+    [telemetry?.resource_attributes, 'telemetry.resource_attributes: accepted; not pushed to clients by this version'],
+    [service_identities.length, 'service_identities: accepted; workload sign-in is not served by this version'],
+    [listen.metrics, 'listen.metrics: accepted; metrics are not served by this version'],
+    [oidc.length > 1, `oidc: accepted; this version signs in with the first issuer, ${oidc[0]?.issuer}, alone`],
+    [managed?.policies.some(({ desktop, code }) => desktop ?? code), 'managed.policies: desktop and code are accepted; this version serves cli alone'],
+  ]
+  return sentences.filter(([applies]) => Boolean(applies)).map(([, sentence]) => sentence)
+}
+
+function upstreams({ upstreams }: GatewayConfig): string[] {
+  const skipped = upstreams.filter(({ provider }) => provider !== 'anthropic').map(({ name, provider }) => `upstreams: ${name} is accepted; this version does not speak ${provider} and skips it`)
+  const isOrdered = upstreams.every(({ weight, max_concurrency, priority }) => weight === 1 && max_concurrency === undefined && priority === undefined)
+  return [...skipped, ...(isOrdered ? [] : ['upstreams: weight, priority and max_concurrency are accepted; this version goes by order alone'])]
+}
