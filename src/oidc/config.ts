@@ -15,8 +15,6 @@ const issuerUrl = () =>
     v.metadata({ form: 'URL' }),
   )
 
-const discoveryUrl = () => v.pipe(url(), v.check((value) => new URL(value).pathname.includes('/.well-known/'), 'must have /.well-known/ in its path'))
-
 /** Parameters of the protocol itself, which an operator's extra ones must not replace. */
 const PROTOCOL_PARAMETERS = new Set([
   'response_type', 'client_id', 'redirect_uri', 'scope', 'state', 'nonce', 'response_mode', 'code_challenge', 'code_challenge_method', 'request', 'request_uri',
@@ -71,7 +69,7 @@ const entries = {
     'The one signature algorithm accepted.',
   ),
   additional_authorized_parties: described(v.optional(list(text()), []), 'Other audiences and authorized parties that are trusted.'),
-  discovery_url: described(v.optional(discoveryUrl()), 'Where the discovery document is, if not below the issuer.'),
+  discovery_url: described(v.optional(url()), 'Where the discovery document is, if not below the issuer.'),
   use_proxy: described(v.optional(v.union([boolean(), url()], 'must be true, false or a URL'), false), 'Reach the provider through a forward proxy: `true` for the one of `HTTPS_PROXY`.'),
   form_action_origins: described(v.optional(list(origin()), []), 'Further origins the sign-in may pass through.'),
   ca_cert_pem: described(

@@ -121,7 +121,7 @@ describe.skipIf(CHROMIUM === undefined)('the pages of a sign-in', () => {
     const focused = () => tab.evaluate<string>('(({ textContent, name }, { outlineStyle, outlineWidth }) => [(textContent || name).trim().slice(0, 7), outlineStyle, outlineWidth].join(" "))(document.activeElement, getComputedStyle(document.activeElement))')
     await tab.goto(`${gateway}/device`)
     // The browser gives `autofocus` its focus some time after the page has loaded.
-    while ((await tab.evaluate('document.activeElement.name')) !== 'user_code') await new Promise(setImmediate)
+    while ((await tab.evaluate('document.activeElement.name')) !== 'user_code') await Bun.sleep(10)
     expect(await focused()).toBe('user_co solid 3px')
     await tab.type(user_code)
     await tab.press('Enter', { leads: true })

@@ -154,7 +154,11 @@ async function openTab(connection: Connection): Promise<Tab> {
       })
     },
     press: (name, { leads } = { leads: false }) => (leads ? leading(() => key(name)) : key(name)),
-    type: async (text) => void (await send('Input.insertText', { text })),
+    async type(text) {
+      // `autofocus` takes effect some time after the page has loaded; text typed before goes nowhere.
+      while (!(await evaluate<boolean>('document.activeElement.matches("input")'))) await Bun.sleep(10)
+      await send('Input.insertText', { text })
+    },
     heading: () => evaluate('[...document.querySelectorAll("h1")].map((one) => one.textContent).join(" + ")'),
     async close() {
       await connection.send('Target.disposeBrowserContext', { browserContextId })
