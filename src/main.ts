@@ -113,6 +113,7 @@ if (!parsed.ok) {
 }
 run(parsed.command).catch((error: unknown) => {
   const message = error instanceof BootError ? error.message : `unexpected failure: ${describeError(error)}`
-  process.stderr.write(`gatehouse: ${message}\n`)
+  // Problems of a file begin with their place in it, as editors and CI expect.
+  process.stderr.write(/^.*:\d+:\d+ {2}/.test(message) ? `${message}\n` : `gatehouse: ${message}\n`)
   process.exit(EXIT_FAILURE)
 })

@@ -28,6 +28,7 @@ describe('a boot that cannot succeed ends with one sentence and exit code 1', ()
     expect(lines.join('\n')).toMatch(/broken\.yaml:3:15 {2}session\.jwt_secret: .*32/)
     expect(lines.join('\n')).toMatch(/broken\.yaml:4:\d+ {2}store\.postgres_url: .*NOWHERE/)
     expect(lines.join('\n')).not.toContain('short')
+    for (const line of lines) expect(line).toMatch(/^\/?\S*broken\.yaml:\d+:\d+ {2}[a-z_]+/)
   })
 
   test('when there is no such file', async () => {
