@@ -5,6 +5,8 @@ import type { GatewayConfig } from './config/schema.ts'
 import type { Database } from './db/connect.ts'
 import { openStore } from './db/open-store.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
+import { checkOperatorUrl } from './egress/operator-url.ts'
+import { BootError } from './errors.ts'
 import { createAddressRule } from './http/access-control.ts'
 import { clientAddress } from './http/client-ip.ts'
 import { createHealth } from './http/health.ts'
@@ -60,6 +62,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
 async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway> {
   const { config, observe } = options
+  refuseUnreachable(config, options.allowLoopback)
   const store = await openStore(config.store, observe)
   cleanUp.push(store.close)
   const publicUrl = config.listen.public_url ?? loopbackUrl(config)
@@ -183,6 +186,15 @@ async function within(limitMs: number, condition: () => boolean): Promise<boolea
 
 async function closeAll(cleanUp: CleanUp): Promise<void> {
   for (const close of cleanUp.splice(0).reverse()) await close()
+}
+
+/** Upstreams are not called at boot: one that the outbound guard will never let a request reach is refused here. */
+function refuseUnreachable({ upstreams }: GatewayConfig, allowLoopback: boolean): void {
+  const problems = upstreams.flatMap(({ name, base_url }) => {
+    const problem = base_url && checkOperatorUrl(base_url, { allowLoopback, allowHttpPrivate: true })
+    return problem ? [`upstreams: the base_url of ${name} ${problem}`] : []
+  })
+  if (problems.length > 0) throw new BootError(problems.join('\n'))
 }
 
 /** Without a public URL the host is a loopback address; people reach it as it is. */
