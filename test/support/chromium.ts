@@ -9,6 +9,9 @@ const FLAGS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-extensions', '--remote-debugging-port=0', '--window-size=1000,900',
 ]
 
+/** A page that has not come by then does not come. */
+const PATIENCE_MS = 20_000
+
 /** The path of a Chromium on this machine, if there is one. */
 export const CHROMIUM = NAMES.map((name) => Bun.which(name)).find((path) => path !== null)
 
@@ -106,26 +109,42 @@ async function openTab(connection: Connection): Promise<Tab> {
   const { sessionId } = await connection.send('Target.attachToTarget', { targetId, flatten: true })
   const requests: string[] = []
   const complaints: string[] = []
-  let loaded = Promise.withResolvers<void>()
+  let document = { loaderId: '', reached: new Set<string>() }
+  let look = () => {}
   connection.listen(sessionId, (method, params) => {
-    if (method === 'Page.loadEventFired') loaded.resolve()
+    if (method === 'Page.lifecycleEvent') {
+      if (params.loaderId !== document.loaderId) document = { loaderId: params.loaderId, reached: new Set() }
+      document.reached.add(params.name)
+      look()
+    }
     if (method === 'Network.requestWillBeSent') requests.push(params.request.url)
     const complaint = complaintOf(method, params)
     if (complaint !== undefined) complaints.push(complaint)
   })
   const send = (method: string, params: Json = {}) => connection.send(method, params, sessionId)
   for (const domain of ['Page', 'Runtime', 'Network', 'Log', 'Audits']) await send(`${domain}.enable`)
+  await send('Page.setLifecycleEventsEnabled', { enabled: true })
 
   async function evaluate<value>(expression: string): Promise<value> {
     const { result, exceptionDetails } = await send('Runtime.evaluate', { expression, returnByValue: true })
     if (exceptionDetails) throw new Error(`${expression}: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`)
     return result.value
   }
-  /** Begins to wait before it acts, so that a fast page is not missed. */
+  /** Acts, and waits for another document to be there and painted: before that the browser drops what the mouse does. */
   async function leading(act: () => Promise<unknown>): Promise<void> {
-    loaded = Promise.withResolvers<void>()
-    await act()
-    await loaded.promise
+    const { loaderId: before } = document
+    const there = () => document.loaderId !== before && document.reached.has('load') && document.reached.has('firstContentfulPaint')
+    const arrived = new Promise<void>((resolve) => {
+      look = () => there() && resolve()
+    })
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Error(`no page came within ${PATIENCE_MS} ms`)), PATIENCE_MS)
+    try {
+      await act()
+      await Promise.race([arrived, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
   }
   const key = async (name: 'Tab' | 'Enter') => {
     const code = name === 'Tab' ? 9 : 13
