@@ -52,7 +52,7 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
     const direct = deps.direct.get(`${request.method} ${target.path}`)
     return direct ? await direct(request, context) : await route(deps, request, target, context)
   } catch (error) {
-    return failure(deps, error, requestId)
+    return request.signal.aborted ? callerLeft(deps, requestId) : failure(deps, error, requestId)
   }
 }
 
@@ -87,6 +87,12 @@ async function route(deps: PipelineDeps, request: Request, target: Admitted, con
   const inner = new Request(`http://gatehouse.internal${target.path}${target.query}`, request)
   setContext(inner, context)
   return deps.router(inner)
+}
+
+/** Nobody hears this answer: what was thrown is only that the body ended early. */
+function callerLeft({ observe }: PipelineDeps, requestId: string): Response {
+  observe({ op: 'debug', message: 'the caller left before the request was read', request_id: requestId })
+  return new Response(null, { status: 499 })
 }
 
 function failure(deps: PipelineDeps, error: unknown, requestId: string): Response {

@@ -143,6 +143,18 @@ describe('on the wire', () => {
     expect((await request('GET http://evil.example/v1/models')).status).toBe(401)
   })
 
+  test('a caller who leaves in the middle of a body is no fault of ours', async () => {
+    const before = world.gateway.observed.length
+    const socket = connect(Number(new URL(world.gateway.url).port), '127.0.0.1')
+    socket.write(`POST /v1/messages HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer ${token}\r\nContent-Length: 1000\r\n\r\n{"model":`)
+    // The headers have to be there first, or there was no request.
+    await Bun.sleep(20)
+    socket.destroy()
+    const operations = () => world.gateway.observed.slice(before).filter((one) => 'op' in one)
+    while (operations().length === 0) await Bun.sleep(5)
+    expect(operations()).toEqual([{ op: 'debug', message: 'the caller left before the request was read', request_id: expect.any(String) }])
+  })
+
   // T312, T313
   test('a large body of a stranger is refused without being read', async () => {
     const { status } = await raw(`POST /v1/messages HTTP/1.1\r\nHost: gw\r\nContent-Length: 200000000\r\n\r\n`)
