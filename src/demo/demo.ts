@@ -14,7 +14,7 @@ import { instructions } from './instructions.ts'
 import { startUpstream } from './upstream.ts'
 
 export interface DemoOptions {
-  /** The gateway's; 8080, or any when that is taken. */
+  /** The gateway's; 0 for any. Without one 8080, or any when that is taken. */
   port?: number | undefined
   /** Where PostgreSQL keeps its data; in memory without one. */
   directory?: string | undefined
@@ -36,6 +36,10 @@ export async function runDemo({ port, directory, observe, print, color = false, 
   }
   print('gatehouse demo is starting; with a fresh database that takes some three seconds\n')
   try {
+    await portFor(port)
+    const postgres = await startEmbeddedPostgres({ directory })
+    stops.push(postgres.stop)
+    // Asked again: a database takes seconds to make, and somebody else may be there by now.
     const gatewayPort = await portFor(port)
     const publicUrl = `http://127.0.0.1:${gatewayPort}`
     const [clientSecret, apiKey, jwtSecret] = [secret(), secret(), secret()]
@@ -43,8 +47,6 @@ export async function runDemo({ port, directory, observe, print, color = false, 
     stops.push(upstream.stop)
     const provider = await startIdentityProvider({ clientId: 'gatehouse-demo', clientSecret, redirectUri: `${publicUrl}/oauth/callback` })
     stops.push(provider.stop)
-    const postgres = await startEmbeddedPostgres({ directory })
-    stops.push(postgres.stop)
     const { config } = parseConfig(gatewayYaml, 'gateway.yaml of the demonstration', {
       PORT: String(gatewayPort),
       ISSUER: provider.issuer,
@@ -63,9 +65,9 @@ export async function runDemo({ port, directory, observe, print, color = false, 
   }
 }
 
-/** Asked for by number it must be that one; else 8080 or any. */
+/** Throws BootError when a port is asked for that somebody else has. */
 async function portFor(wanted: number | undefined): Promise<number> {
-  const port = await choosePort([wanted || DEFAULT_PORT])
+  const port = await choosePort([wanted ?? DEFAULT_PORT])
   if (wanted && port !== wanted) throw new BootError(`--port ${wanted}: the port is already in use`)
   return port
 }

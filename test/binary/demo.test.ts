@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../support/free-port.ts'
 import { run, start, type Program } from './program.ts'
 
 const cleanUp: (() => Promise<unknown>)[] = []
@@ -19,7 +18,7 @@ async function scratch(): Promise<string> {
 
 /** Started and ready. */
 async function demo(directory: string, ...args: string[]): Promise<Program> {
-  const program = start(['demo', '--port', String(await freePort()), ...args], { env: { TMPDIR: directory, GATEHOUSE_LOG_LEVEL: 'info' } })
+  const program = start(['demo', '--port', '0', ...args], { env: { TMPDIR: directory, GATEHOUSE_LOG_LEVEL: 'info' } })
   cleanUp.push(() => program.end())
   await program.printed(/one line of JSON for each event/)
   return program
@@ -69,7 +68,7 @@ describe('gatehouse demo --data', () => {
   })
 
   test('refuses a directory that another one works in', async () => {
-    const second = await run(['demo', '--port', String(await freePort()), '--data', data], { env: { TMPDIR: await scratch() } })
+    const second = await run(['demo', '--port', '0', '--data', data], { env: { TMPDIR: await scratch() } })
     expect([second.exitCode, second.stderr]).toEqual([1, `gatehouse: store.embedded: ${data} is in use by another gatehouse\n`])
   })
 

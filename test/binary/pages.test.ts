@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CHROMIUM, startChromium, type Chromium, type Tab } from '../support/chromium.ts'
-import { freePort } from '../support/free-port.ts'
 import { start, type Program } from './program.ts'
 
 if (CHROMIUM === undefined) process.stderr.write('the page tests are skipped: there is no Chromium on this machine (scripts/install-chromium)\n')
@@ -62,7 +61,7 @@ const LOWEST_CONTRAST = `(() => {
 describe.skipIf(CHROMIUM === undefined)('the pages of a sign-in', () => {
   beforeAll(async () => {
     scratch = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
-    program = start(['demo', '--port', String(await freePort())], { env: { TMPDIR: scratch } })
+    program = start(['demo', '--port', '0'], { env: { TMPDIR: scratch } })
     await program.printed(/one line of JSON for each event/)
     gateway = (await program.printed(/gateway +(http:\S+)/))[1] as string
     chromium = await startChromium(CHROMIUM as string)

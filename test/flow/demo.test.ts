@@ -7,7 +7,6 @@ import { PEOPLE } from '../../src/demo/people.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import type { AuditEvent, Observation } from '../../src/observe/events.ts'
 import { createBrowser, type Page } from '../support/browser.ts'
-import { freePort } from '../support/free-port.ts'
 import type { Tokens } from '../support/gateway.ts'
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -18,7 +17,7 @@ const observed: Observation[] = []
 const events = (evt: AuditEvent['evt']) => observed.filter((one) => 'evt' in one && one.evt === evt)
 
 beforeAll(async () => {
-  gateway = await runDemo({ port: await freePort(), observe: (one) => observed.push(one), print: (text) => void (printed += text), wordDelayMs: 0 })
+  gateway = await runDemo({ port: 0, observe: (one) => observed.push(one), print: (text) => void (printed += text), wordDelayMs: 0 })
 })
 afterAll(() => gateway.stop())
 
