@@ -42,15 +42,18 @@ export interface Tab {
 
 export async function startChromium(path: string): Promise<Chromium> {
   const profile = await mkdtemp(join(tmpdir(), 'gatehouse-chromium-'))
-  const child = Bun.spawn([path, ...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe', env: { PATH: process.env.PATH ?? '', HOME: profile } })
+  const child = Bun.spawn([path, ...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe', env: { PATH: process.env.PATH ?? '', HOME: profile, TMPDIR: profile } })
   const connection = await connect(await devtoolsUrl(child.stderr))
   return {
     newTab: () => openTab(connection),
     async stop() {
-      connection.close()
-      child.kill('SIGKILL')
+      // Asked to end it takes its own processes along; killed it would leave them writing into the profile.
+      const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+      await connection.send('Browser.close')
       await child.exited
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 })
+      clearTimeout(late)
+      connection.close()
+      await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     },
   }
 }
