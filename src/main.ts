@@ -36,8 +36,9 @@ async function run(command: Command): Promise<void> {
 }
 
 async function serve(configPath: string): Promise<void> {
-  reexecWithCleanEnvironment()
+  const dropped = reexecWithCleanEnvironment()
   const observe = createLog()
+  if (dropped.length > 0) observe({ op: 'warn', message: `environment: left out, because it would change requests or the runtime: ${dropped.join(', ')}` })
   const { config, warnings, sha256 } = await loadConfig(configPath, process.env)
   observe({ evt: 'config.load', file: configPath, sha256 })
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
