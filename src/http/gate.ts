@@ -34,9 +34,18 @@ export function admit(request: Request, limits: GateLimits): Admitted | GateRefu
   if (url.includes('#', start)) return { status: 400, message: 'invalid request target' }
   const question = url.indexOf('?', start)
   const path = question < 0 ? url.slice(start) : url.slice(start, question)
-  if (AMBIGUOUS.test(path)) return { status: 400, message: 'invalid request target' }
+  if (AMBIGUOUS.test(path) || !isDecodable(path)) return { status: 400, message: 'invalid request target' }
   if (headerBytes(request.headers) > limits.maxHeaderBytes) return { status: 431, message: 'request header fields too large' }
   return { path, query: question < 0 ? '' : url.slice(question) }
+}
+
+/** RFC 3986 §2.1: a percent sign begins an octet; octets that are no UTF-8 would throw where a route decodes them. */
+function isDecodable(path: string): boolean {
+  try {
+    return decodeURIComponent(path) !== ''
+  } catch {
+    return false
+  }
 }
 
 export function isRefusal(verdict: Admitted | GateRefusal): verdict is GateRefusal {

@@ -56,6 +56,10 @@ describe('the outer gate', () => {
     '/a%0d%0ab',
     '/a%23b',
     '/ä',
+    '/v1/models/%zz',
+    '/v1/models/%',
+    '/v1/models/%c3%28',
+    '/v1/models/%ed%a0%80',
   ])('refuses the ambiguous path %s', (path) => {
     expect(admit(asked(`http://x.y${path}`), LIMITS)).toMatchObject({ status: 400 })
   })
