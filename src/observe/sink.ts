@@ -1,5 +1,6 @@
 // Writes observations: audit events as one JSON line each, operations as text or JSON, both to stderr.
 import { isAudit, type Level, type Observation, type Observe } from './events.ts'
+import { redact } from './redact.ts'
 
 export interface SinkOptions {
   level: Level
@@ -13,7 +14,8 @@ const LEVELS: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 const REPEAT_MS = 30_000
 
 /** A sink that never throws: a log that cannot be written must not stop a request. */
-export function createSink({ level, format, write, now }: SinkOptions): Observe {
+export function createSink({ level, format, write: writeLine, now }: SinkOptions): Observe {
+  const write = (line: string) => writeLine(redact(line))
   const repeats = new Map<string, { until: number; held: number }>()
 
   /** Undefined when the line is held back; else what to append about those held before it. */

@@ -28,6 +28,25 @@ describe('the log', () => {
     expect(JSON.parse(lines[0] as string).reason).toBe(hostile)
   })
 
+  // T257
+  test.each([
+    'sk-ant-api03-canary_canary-AA',
+    'sk-upstream-canary',
+    'eyJhbGciOiJIUzI1NiJ9.canary.c2lnbmF0dXJl',
+    'Bearer canary/canary+canary==',
+    'basic Y2FuYXJ5OmNhbmFyeQ==',
+  ])('never holds %s, whoever quoted it', (credential) => {
+    const quoted = `401 {"error":"invalid x-api-key ${credential}"}`
+    const lines = [...written([{ op: 'warn', message: quoted }]), ...written([{ op: 'warn', message: quoted }, { evt: 'access.denied', reason: quoted, path: '/' }], { format: 'json' })]
+    for (const line of lines) expect(line).not.toMatch(/canary|c2lnbmF0dXJl|Y2FuYXJ5/)
+    expect(JSON.parse(lines[2] as string).reason).toBe(`401 {"error":"invalid x-api-key ${credential.replace(/^(bearer |basic )?.*/i, '$1[redacted]')}"}`)
+  })
+
+  test('leaves ordinary words alone', () => {
+    const text = 'task-management of risk-free desk-research; the bearer token of a basic sk-model'
+    expect(written([{ op: 'warn', message: text }])[0]).toContain(text)
+  })
+
   test('writes operations from the configured level up, as text or JSON', () => {
     const operations: Observation[] = [{ op: 'debug', message: 'd' }, { op: 'info', message: 'i', request_id: 'r' }, { op: 'error', message: 'e' }]
     expect(written(operations)).toEqual(['[gateway] 1970-01-01T00:00:00.000Z info i request_id=r\n', '[gateway] 1970-01-01T00:00:00.000Z error e\n'])
