@@ -6,6 +6,8 @@ export interface Meter {
   watch(chunk: Uint8Array): void
   /** What is known so far; final after the last chunk. */
   usage(): Usage
+  /** Everything that belongs to the answer has passed, whether or not the upstream has ended it. */
+  isWhole(): boolean
   /** The next byte begins an event: here the relay may put in one of its own. */
   atBoundary(): boolean
 }
@@ -14,11 +16,12 @@ export interface Meter {
 const MAX_LINE_BYTES = 1024 * 1024
 const MAX_JSON_BYTES = 8 * 1024 * 1024
 const [LF, CR] = [0x0a, 0x0d]
-const MARKS = ['message_start', 'message_delta']
+const MARKS = ['message_start', 'message_delta', 'message_stop']
 
 /** For `text/event-stream`. Only events of the stream itself count: the same words inside content are escaped there. */
 export function createStreamMeter(): Meter {
   let usage = NO_USAGE
+  let stopped = false
   let carry: Buffer | undefined
   let skipping = false
   /** The last four bytes. */
@@ -27,7 +30,9 @@ export function createStreamMeter(): Meter {
   function readLines(text: string): void {
     for (const line of text.split(/\r\n|\r|\n/)) {
       if (!line.startsWith('data:') || !MARKS.some((mark) => line.includes(mark))) continue
-      usage = overwriteUsage(usage, usageOfEvent(line.slice('data:'.length)))
+      const event = parse(line.slice('data:'.length))
+      usage = overwriteUsage(usage, usageOfEvent(event))
+      stopped ||= event?.type === 'message_stop'
     }
   }
 
@@ -50,15 +55,20 @@ export function createStreamMeter(): Meter {
       if (carry.length > MAX_LINE_BYTES) [carry, skipping] = [undefined, true]
     },
     usage: () => usage,
+    isWhole: () => stopped,
     atBoundary: () => (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a,
   }
 }
 
-function usageOfEvent(data: string): unknown {
+function usageOfEvent(event: any): unknown {
+  if (event?.type === 'message_start') return event.message?.usage
+  return event?.type === 'message_delta' ? event.usage : undefined
+}
+
+/** Undefined for what is not JSON. */
+function parse(text: string): any {
   try {
-    const event = JSON.parse(data)
-    if (event?.type === 'message_start') return event.message?.usage
-    return event?.type === 'message_delta' ? event.usage : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }
@@ -68,19 +78,15 @@ function usageOfEvent(data: string): unknown {
 export function createJsonMeter(): Meter {
   let chunks: Uint8Array[] = []
   let length = 0
+  const answer = () => parse(Buffer.concat(chunks).toString('utf8'))
   return {
     watch(chunk) {
       length += chunk.byteLength
       if (length > MAX_JSON_BYTES) chunks = []
       else chunks.push(chunk.slice())
     },
-    usage() {
-      try {
-        return overwriteUsage(NO_USAGE, JSON.parse(Buffer.concat(chunks).toString('utf8'))?.usage)
-      } catch {
-        return NO_USAGE
-      }
-    },
+    usage: () => overwriteUsage(NO_USAGE, answer()?.usage),
+    isWhole: () => answer() !== undefined,
     atBoundary: () => false,
   }
 }

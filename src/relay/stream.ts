@@ -28,12 +28,14 @@ export interface StreamOptions {
 const PING_AFTER_MS = 15_000
 /** Every upstream that streams says something at least this often; beyond it the connection is dead. */
 const SILENT_UPSTREAM_MS = 600_000
+/** A client that takes nothing for this long holds an upstream for nobody. */
+const STALLED_READER_MS = 300_000
 /** The listener sends headers with the first byte of a body; an event stream that has none yet gets a comment to carry them. */
 const HEADERS_WITHIN_MS = 100
 const encoder = new TextEncoder()
 const COMMENT = encoder.encode(':\n\n')
 const PING = encoder.encode('event: ping\ndata: {"type": "ping"}\n\n')
-const REASONS = { upstream_broke: 'the upstream connection was lost', drained: 'the gateway is restarting' }
+const REASONS = { upstream_broke: 'the upstream connection was lost', drained: 'the gateway is restarting', client_gone: 'the client stopped reading' }
 
 export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): RelayedStream {
   const reader = upstream.getReader()
@@ -83,10 +85,16 @@ export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstre
     }
   }
 
+  /** Many a client leaves as soon as it has read the last event, before the upstream has ended. */
   function cancel(): void {
     if (over) return
-    finish('client_gone')
+    finish(meter.isWhole() ? 'completed' : 'client_gone')
     abortUpstream()
+  }
+
+  function giveUpReader(): void {
+    cancel()
+    controller.error(new Error(REASONS.client_gone))
   }
 
   const body = new ReadableStream<Uint8Array>({ start: (given) => void (controller = given), pull, cancel }, { highWaterMark: 0 })
@@ -94,6 +102,7 @@ export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstre
     body,
     tick(now) {
       if (over) return
+      if (!wanted && now - lastSentMs > STALLED_READER_MS) return giveUpReader()
       if (wanted && now - lastUpstreamByteMs > SILENT_UPSTREAM_MS) return breakOff('upstream_broke')
       if (!isEventStream || !wanted || now - lastSentMs < PING_AFTER_MS || !meter.atBoundary()) return
       lastSentMs = now

@@ -27,6 +27,16 @@ describe('the stream meter', () => {
     }
   })
 
+  // T186
+  test('calls a stream whole from its last event on, and not before', () => {
+    const last = messageEvents().at(-1) as string
+    const meter = metered(createStreamMeter(), text.slice(0, -last.length), 5)
+    meter.watch(bytes('data: {"type":"content_block_delta","text":"message_stop"}\n\n'))
+    expect(meter.isWhole()).toBe(false)
+    meter.watch(bytes(last))
+    expect(meter.isWhole()).toBe(true)
+  })
+
   test.each([1, 2, 3, 7, 64])('comes to the same totals in pieces of %d bytes, with any line end', (size) => {
     for (const end of ['\n', '\r\n', '\r']) expect(metered(createStreamMeter(), text.replaceAll('\n', end), size).usage()).toEqual(TOTALS)
   })
@@ -76,6 +86,9 @@ test('the JSON meter reads the usage of the answer, not of what is inside it', (
   const answer = JSON.stringify({ content: [{ type: 'tool_use', input: { usage: { input_tokens: 7 } } }], usage: { input_tokens: 1, output_tokens: 2 } })
   expect(metered(createJsonMeter(), answer, 3).usage()).toMatchObject({ input: 1, output: 2 })
   expect(metered(createJsonMeter(), 'not json', 3).usage()).toEqual(NO_USAGE)
+  // T186
+  expect(metered(createJsonMeter(), answer, 3).isWhole()).toBe(true)
+  expect(metered(createJsonMeter(), answer.slice(0, -1), 3).isWhole()).toBe(false)
 })
 
 describe('failover', () => {

@@ -82,6 +82,27 @@ describe('a silent stream', () => {
 })
 
 describe('a stream ends once', () => {
+  // T186
+  test('and is complete when the client leaves after the last event, before the upstream has ended', async () => {
+    const { reader, say, text, outcomes, aborted } = setup()
+    say('event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    expect(await text()).toContain('message_stop')
+    await reader.cancel()
+    expect([outcomes, aborted()]).toEqual([['completed'], 1])
+  })
+
+  // T197
+  test('when the client has taken nothing for five minutes', async () => {
+    const { reader, say, text, pass, outcomes, aborted } = setup()
+    say('data: 1\n\n')
+    expect(await text()).toBe('data: 1\n\n')
+    await pass(300_000)
+    expect(outcomes).toEqual([])
+    await pass(1)
+    expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
+    expect(await reader.read().then(() => 'whole', () => 'broken')).toBe('broken')
+  })
+
   test('although the upstream ends, the client goes and the gateway stops', async () => {
     const { stream, reader, end, outcomes, aborted } = setup()
     end()
