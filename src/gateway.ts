@@ -34,6 +34,8 @@ export interface GatewayOptions {
   allowLoopback: boolean
   /** The forward proxy that `oidc.use_proxy: true` means. */
   proxyUrl?: string | undefined
+  /** Seconds after which a client's connection is closed on which nothing moves; the listener's own choice unless given. */
+  idleSeconds?: number | undefined
   now?: () => Date
 }
 
@@ -98,7 +100,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     isDraining: () => state.draining,
     observe,
   })
-  const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe })
+  const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
   observe({ op: 'info', message: `gatehouse ${version} listens on ${config.listen.host}:${listener.port} as ${publicUrl}` })
   return running({ listener, relay: parts.relay, state, cleanUp, url: publicUrl, drainSeconds: config.listen.drain_seconds })
 }

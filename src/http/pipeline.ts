@@ -8,7 +8,7 @@ import type { Result } from '../std/result.ts'
 import { presentedToken } from './authenticate.ts'
 import { anthropicError } from './errors/anthropic.ts'
 import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
-import { setContext, type RequestContext } from './request-context.ts'
+import { setContext, type IdleLimit, type RequestContext } from './request-context.ts'
 import { withCommonHeaders } from './response-headers.ts'
 import { publicPath } from './surfaces.ts'
 
@@ -30,16 +30,16 @@ export interface PipelineDeps {
 }
 
 /** Answers one request. Never throws: what is not a refusal of ours is `internal`, and its text stays in the log. */
-export function createPipeline(deps: PipelineDeps): (request: Request, peer: string) => Promise<Response> {
-  return async (request, peer) => {
+export function createPipeline(deps: PipelineDeps): (request: Request, peer: string, idleLimit: IdleLimit) => Promise<Response> {
+  return async (request, peer, idleLimit) => {
     const requestId = crypto.randomUUID()
     const clientIp = deps.clientIp(peer, request.headers)
-    const response = await answer(deps, request, requestId, clientIp)
+    const response = await answer(deps, request, requestId, clientIp, idleLimit)
     return withCommonHeaders(response, requestId, deps.hsts)
   }
 }
 
-async function answer(deps: PipelineDeps, request: Request, requestId: string, clientIp: string): Promise<Response> {
+async function answer(deps: PipelineDeps, request: Request, requestId: string, clientIp: string, idleLimit: IdleLimit): Promise<Response> {
   try {
     const target = admit(request, deps.limits)
     if (isRefusal(target)) return refuseTarget(target, requestId)
@@ -48,7 +48,7 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
     checkDraining(deps, target)
     const isOpen = open !== undefined && open.methods.includes(request.method)
     const principal = isOpen ? undefined : await authenticate(deps, request, target, requestId, clientIp)
-    const context: RequestContext = { requestId, clientIp, principal, receivedAt: Date.now() }
+    const context: RequestContext = { requestId, clientIp, principal, receivedAt: Date.now(), idleLimit }
     const direct = deps.direct.get(`${request.method} ${target.path}`)
     return direct ? await direct(request, context) : await route(deps, request, target, context)
   } catch (error) {

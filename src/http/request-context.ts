@@ -9,6 +9,16 @@ export interface RequestContext {
   readonly principal: Principal | undefined
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
+  readonly idleLimit: IdleLimit
+}
+
+/**
+ * The listener closes a connection on which nothing moves for a minute: a body that trickles in, a kept connection.
+ * Whoever waits for an upstream lifts that, and restores it afterwards, or the connection stays open for ever.
+ */
+export interface IdleLimit {
+  lift(): void
+  restore(): void
 }
 
 const contexts = new WeakMap<Request, RequestContext>()

@@ -3,13 +3,16 @@ import type { Server } from 'bun'
 import { watchCertificate, type Certificate, type CertificatePaths } from './certificate.ts'
 import { BootError } from '../errors.ts'
 import type { Observe } from '../observe/events.ts'
+import type { IdleLimit } from './request-context.ts'
 
 export interface ServerOptions {
   host: string
   port: number
   tls: CertificatePaths | undefined
-  handle: (request: Request, peer: string) => Promise<Response>
+  handle: (request: Request, peer: string, idleLimit: IdleLimit) => Promise<Response>
   observe: Observe
+  /** Seconds after which a connection is closed on which nothing moves, or a body comes in too slowly to be meant; 60 unless given. */
+  idleSeconds?: number | undefined
 }
 
 export interface Listener {
@@ -20,8 +23,7 @@ export interface Listener {
   abort(): void
 }
 
-/** Seconds without a byte from a client that has a request open; a stream has its own clock. */
-const IDLE_TIMEOUT_SECONDS = 60
+const IDLE_SECONDS = 60
 
 /** Listens. Throws BootError when the address is taken: two processes never share a port by accident. */
 export async function listen(options: ServerOptions): Promise<Listener> {
@@ -51,21 +53,20 @@ export async function listen(options: ServerOptions): Promise<Listener> {
   }
 }
 
-function serve({ host, handle }: ServerOptions, port: number, tls: Certificate | undefined): Server<undefined> {
+function serve({ host, handle, idleSeconds = IDLE_SECONDS }: ServerOptions, port: number, tls: Certificate | undefined): Server<undefined> {
   try {
     return Bun.serve({
       hostname: host,
       port,
       reusePort: false,
-      idleTimeout: IDLE_TIMEOUT_SECONDS,
+      idleTimeout: idleSeconds,
       // Each route has its own cap (http/body.ts) and its own rendering of 413; Bun's would be plain text.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       development: false,
       ...(tls === undefined ? {} : { tls }),
       fetch: (request, server) => {
-        // A model may think for minutes before it says a byte.
-        server.timeout(request, 0)
-        return handle(request, server.requestIP(request)?.address ?? '')
+        const limit = (seconds: number) => () => server.timeout(request, seconds)
+        return handle(request, server.requestIP(request)?.address ?? '', { lift: limit(0), restore: limit(idleSeconds) })
       },
       error: () => new Response(null, { status: 500 }),
     })

@@ -60,7 +60,9 @@ export function createRelay(deps: RelayDeps): Relay {
     requireModelAccess(deps, principal, model, asked, context)
     const client = clientAbort(request)
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
-    const attempted = await send(deps, surface, request, asked, model, principal, context, client.controller.signal)
+    // A model may think for minutes before it says a byte.
+    context.idleLimit.lift()
+    const attempted = await send(deps, surface, request, asked, model, principal, context, client.controller.signal).finally(context.idleLimit.restore)
     report.attempts(attempted.attempts)
     if (client.controller.signal.aborted) return clientGone(attempted, report)
     if (!attempted.ok) return allFailed(attempted, report, context)
@@ -68,7 +70,7 @@ export function createRelay(deps: RelayDeps): Relay {
     return deliver(attempted, report, context, client)
   }
 
-  function deliver(attempted: Extract<Attempted, { ok: true }>, report: Report, { requestId }: RequestContext, client: ClientAbort): Response {
+  function deliver(attempted: Extract<Attempted, { ok: true }>, report: Report, { requestId, idleLimit }: RequestContext, client: ClientAbort): Response {
     const { response } = attempted
     const headers = clientHeaders(response.headers, requestId)
     const isEventStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
@@ -85,10 +87,12 @@ export function createRelay(deps: RelayDeps): Relay {
       abortUpstream: () => client.controller.abort(),
       finished: (outcome, usage) => {
         streams.delete(stream)
+        idleLimit.restore()
         report.finish(outcome, usage)
       },
     })
     streams.add(stream)
+    idleLimit.lift()
     client.onGone(() => stream.end('client_gone'))
     return new Response(stream.body, { status: response.status, headers })
   }
