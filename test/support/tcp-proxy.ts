@@ -3,13 +3,15 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface TcpProxy {
   port: number
-  /** `refuse` resets what is open and what comes; `black-hole` swallows every byte from now on. */
-  set(mode: 'pass' | 'refuse' | 'black-hole'): void
+  set(mode: ProxyMode): void
   stop(): void
 }
 
+/** `refuse` resets what is open and what comes; `black-hole` swallows every byte from now on, `mute` those of the answers. */
+export type ProxyMode = 'pass' | 'refuse' | 'black-hole' | 'mute'
+
 export async function createTcpProxy(host: string, port: number): Promise<TcpProxy> {
-  let mode: 'pass' | 'refuse' | 'black-hole' = 'pass'
+  let mode: ProxyMode = 'pass'
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     if (mode === 'refuse') return client.resetAndDestroy()
@@ -17,7 +19,7 @@ export async function createTcpProxy(host: string, port: number): Promise<TcpPro
     for (const [from, to] of [[client, target], [target, client]] as const) {
       sockets.add(from)
       from.on('data', (bytes) => {
-        if (mode === 'pass') to.write(bytes)
+        if (mode === 'pass' || (mode === 'mute' && from === client)) to.write(bytes)
       })
       from.on('close', () => {
         sockets.delete(from)
@@ -31,8 +33,8 @@ export async function createTcpProxy(host: string, port: number): Promise<TcpPro
     port: (server.address() as { port: number }).port,
     set(next) {
       mode = next
-      // After a black hole the streams have gaps: a connection that lived through it is of no use.
-      if (next !== 'black-hole') for (const socket of sockets) socket.resetAndDestroy()
+      // What was swallowed is missing from the streams: a connection that lived through it is of no use.
+      if (next === 'pass' || next === 'refuse') for (const socket of sockets) socket.resetAndDestroy()
     },
     stop() {
       for (const socket of sockets) socket.destroy()
