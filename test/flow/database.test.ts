@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { connect } from '../../src/db/connect.ts'
@@ -42,11 +43,13 @@ describe('migrations', () => {
   })
 
   test('name the right that is missing', async () => {
-    await database.sql.unsafe(`create role reader login password 'reader'; revoke create on schema public from public`)
-    const url = new URL(database.url)
-    const db = connect({ url: url.href, username: 'reader', password: 'reader', maxConnections: 1, observe: () => {} })
+    // Roles belong to the server, which may outlive the tests.
+    const reader = `reader_${randomBytes(6).toString('hex')}`
+    await database.sql.unsafe(`create role ${reader} login password 'reader'; revoke create on schema public from public`)
+    const db = connect({ url: database.url, username: reader, password: 'reader', maxConnections: 1, observe: () => {} })
     expect((await failure(migrate(db, migrations, () => {})))?.message).toContain('needs the right to create tables')
     await db.close()
+    await database.sql.unsafe(`drop role ${reader}`)
   })
 })
 

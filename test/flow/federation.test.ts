@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGuardedFetch } from '../../src/egress/guarded-fetch.ts'
@@ -7,17 +7,21 @@ import type { Observation } from '../../src/observe/events.ts'
 import { createAnthropic } from '../../src/upstream/anthropic.ts'
 import { answerError, answerJson, startUpstream, type Script, type TestUpstream } from '../support/upstream.ts'
 
+const directory = mkdtempSync(join(tmpdir(), 'gatehouse-wif-'))
 let server: TestUpstream
 beforeAll(async () => {
   server = await startUpstream()
 })
-afterAll(() => server.stop())
+afterAll(async () => {
+  rmSync(directory, { recursive: true })
+  await server.stop()
+})
 
 const PRINCIPAL = { issuer: 'https://i', sub: 'alice', email: 'alice@example.com', name: undefined, groups: [], sid: 's', jti: 'j', expiresAt: 0 }
 
 /** An upstream that authenticates by Workload Identity Federation, with its clock in the test's hands. */
 function setup() {
-  const file = join(mkdtempSync(join(tmpdir(), 'gatehouse-wif-')), 'token')
+  const file = join(directory, 'token')
   writeFileSync(file, 'first-assertion\n')
   server.requests.length = 0
   const observed: Observation[] = []
