@@ -56,8 +56,8 @@ export function createRelay(deps: RelayDeps): Relay {
   async function answer(surface: Surface, request: Request, context: RequestContext): Promise<Response> {
     const principal = requirePrincipal(context)
     const asked = await readMessagesRequest(request, deps.maxRequestBytes)
-    const model = requireServedModel(deps, asked, context)
-    requireModelAccess(deps, principal, model, asked, context)
+    const model = requireServedModel(deps, surface, asked, context)
+    requireModelAccess(deps, surface, principal, model, asked, context)
     const client = clientAbort(request)
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
     // A model may think for minutes before it says a byte.
@@ -135,21 +135,21 @@ function requirePrincipal({ principal }: RequestContext): Principal {
   return principal
 }
 
-function requireServedModel(deps: RelayDeps, { model }: MessagesRequest, context: RequestContext): ServedModel {
+function requireServedModel(deps: RelayDeps, surface: Surface, { model }: MessagesRequest, context: RequestContext): ServedModel {
   const served = deps.models.resolve(model)
   if (served !== undefined) return served
-  denied(deps, context, model, 'not_served')
+  denied(deps, surface, context, model, 'not_served')
   throw new GatewayError('invalid_request', `model ${shown(model)} is not in the operator's model allowlist`)
 }
 
-function requireModelAccess(deps: RelayDeps, principal: Principal, served: ServedModel, { model }: MessagesRequest, context: RequestContext): void {
+function requireModelAccess(deps: RelayDeps, surface: Surface, principal: Principal, served: ServedModel, { model }: MessagesRequest, context: RequestContext): void {
   if (deps.allowsModel(principal, served.id)) return
-  denied(deps, context, model, 'not_in_policy')
+  denied(deps, surface, context, model, 'not_in_policy')
   throw new GatewayError('invalid_request', `model ${shown(model)} is not in your role's availableModels allowlist`)
 }
 
-function denied({ observe }: RelayDeps, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {
-  observe({ evt: 'inference.denied', request_id: requestId, client_ip: clientIp, sub: principal?.sub ?? '', email: principal?.email, path: '/v1/messages', model: shown(model), reason })
+function denied({ observe }: RelayDeps, surface: Surface, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {
+  observe({ evt: 'inference.denied', request_id: requestId, client_ip: clientIp, sub: principal?.sub ?? '', email: principal?.email, path: PATHS[surface], model: shown(model), reason })
 }
 
 /** A name somebody sent us, short enough for a message and a log. */

@@ -57,6 +57,12 @@ describe('a request that is not one', () => {
     expect(world.upstream.requests).toHaveLength(0)
   })
 
+  test.each(['/v1/messages', '/v1/messages/count_tokens'])('is in the audit log under its own path, %s', async (path) => {
+    const response = await world.gateway.post(path, { model: 'claude-opus-5' }, token)
+    const id = response.headers.get('x-request-id')
+    expect(await world.gateway.saw('inference.denied', ({ request_id }) => request_id === id)).toMatchObject({ path, reason: 'not_in_policy', model: 'claude-opus-5' })
+  })
+
   test('is refused with 413 in the envelope when it is too large, by its length or by its chunks', async () => {
     const large = JSON.stringify({ ...ask, system: 'x'.repeat(150_000) })
     const declared = await send(large)
