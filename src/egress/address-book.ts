@@ -28,8 +28,10 @@ interface Entry {
   forgetAtMs: number
 }
 
-export function createAddressBook({ allowLoopback, resolve = resolveBySystem, nowMs = () => performance.now() }: {
+export function createAddressBook({ allowLoopback, exempt = new Set(), resolve = resolveBySystem, nowMs = () => performance.now() }: {
   allowLoopback: boolean
+  /** Host names and addresses that are reached wherever they lead. */
+  exempt?: ReadonlySet<string> | undefined
   resolve?: Resolve | undefined
   /** A monotonic clock. */
   nowMs?: () => number
@@ -48,7 +50,7 @@ export function createAddressBook({ allowLoopback, resolve = resolveBySystem, no
       return known.addresses
     }
     entries.delete(host)
-    const addresses = order(requireAllowed(host, answer, allowLoopback), known?.addresses[0])
+    const addresses = order(exempt.has(host) ? requireAny(host, answer) : requireAllowed(host, answer, allowLoopback), known?.addresses[0])
     entries.set(host, { addresses, askAgainAtMs: nowMs() + FRESH_MS, forgetAtMs: nowMs() + KEEP_MS })
     if (entries.size > MAX_HOSTS) entries.delete(entries.keys().next().value as string)
     return addresses
@@ -71,9 +73,14 @@ export function createAddressBook({ allowLoopback, resolve = resolveBySystem, no
   }
 }
 
+function requireAny(host: string, answer: readonly string[]): readonly string[] {
+  if (answer.length === 0) throw new EgressError('dns', host)
+  return answer
+}
+
 /** One forbidden answer condemns the name: a name with a public and a forbidden address is an attack, not a mistake. */
 function requireAllowed(host: string, answer: readonly string[], allowLoopback: boolean): readonly string[] {
-  if (answer.length === 0) throw new EgressError('dns', host)
+  requireAny(host, answer)
   if (isMetadataName(host)) throw new EgressError('blocked_address', host)
   for (const address of answer) {
     const verdict = judgeAddress(address)

@@ -28,8 +28,15 @@ export interface EgressInit {
 /** Answers with whatever the server says, a 3xx too. Throws EgressError and nothing else. */
 export type GuardedFetch = (url: string | URL, init?: EgressInit) => Promise<Response>
 
-export function createGuardedFetch({ allowLoopback, resolve }: { allowLoopback: boolean; resolve?: Resolve }): GuardedFetch {
-  const book = createAddressBook({ allowLoopback, resolve })
+export interface GuardOptions {
+  allowLoopback: boolean
+  /** Host names and addresses that are reached wherever they lead: for credentials alone, which live at the metadata service. */
+  exempt?: ReadonlySet<string>
+  resolve?: Resolve
+}
+
+export function createGuardedFetch(options: GuardOptions): GuardedFetch {
+  const book = createAddressBook(options)
   return async (input, init = {}) => {
     const url = parseTarget(input)
     const deadline = startDeadline(init)

@@ -1,0 +1,87 @@
+// Credentials that renew themselves: ahead of their end, one renewal at a time, the last good one kept while renewing fails.
+import type { GuardedFetch } from '../egress/guarded-fetch.ts'
+import type { Observe } from '../observe/events.ts'
+import { CredentialError } from './upstream.ts'
+
+export interface Expiring<value> {
+  readonly value: value
+  /** Infinity for what does not end by itself. */
+  readonly expiresAtMs: number
+  /** From when on it is renewed in the background; a while before its end unless given. */
+  readonly renewAtMs?: number
+}
+
+export interface Credential<value> {
+  /** A living credential. Throws CredentialError when there is none and none can be had. */
+  get(): Promise<value>
+  /** The upstream refused it although it should live: the next `get` waits for a new one. */
+  refused(): void
+  /** When the one at hand was got and when it ends, for the operator; undefined before the first. */
+  state(): { readonly obtainedAtMs: number; readonly expiresAtMs: number } | undefined
+}
+
+/** What getting a credential needs. */
+export interface CredentialDeps extends CredentialOptions {
+  /** Reaches the platform's metadata services, besides what every request may reach. */
+  readonly fetch: GuardedFetch
+}
+
+export interface CredentialOptions {
+  /** Whose it is, for the log: `upstream bedrock`. */
+  readonly name: string
+  readonly observe: Observe
+  readonly now: () => Date
+}
+
+/** Renewed this long before the end, while the old one is still used. */
+const EARLY_MS = 300_000
+/** Closer to the end than this a credential is not used any more: it would end on the way. */
+const LATE_MS = 30_000
+/** A source that fails is not asked again sooner. */
+const BACK_OFF_MS = 5000
+
+/** `load` gets a new credential from its source; what it throws is for the operator alone. */
+export function keepFresh<value>(load: () => Promise<Expiring<value>>, { name, observe, now }: CredentialOptions): Credential<value> {
+  let current: (Expiring<value> & { obtainedAtMs: number }) | undefined
+  let isRefused = false
+  let loading: Promise<value> | undefined
+  let failure: { atMs: number; message: string } | undefined
+
+  async function renew(): Promise<value> {
+    try {
+      const loaded = await load()
+      current = { ...loaded, obtainedAtMs: now().getTime() }
+      isRefused = false
+      failure = undefined
+      return loaded.value
+    } catch (error) {
+      const message = error instanceof Error ? error.message.slice(0, 500) : String(error)
+      failure = { atMs: now().getTime(), message }
+      observe({ op: 'error', message: `${name}: cannot get a credential: ${message}`, repeat: `credential ${name}` })
+      throw new CredentialError(message)
+    } finally {
+      loading = undefined
+    }
+  }
+
+  return {
+    async get() {
+      const nowMs = now().getTime()
+      const rests = failure !== undefined && nowMs - failure.atMs < BACK_OFF_MS
+      const lives = current !== undefined && current.expiresAtMs - nowMs > LATE_MS
+      if (current !== undefined && lives && !isRefused) {
+        if (nowMs >= (current.renewAtMs ?? current.expiresAtMs - EARLY_MS) && !rests) (loading ??= renew()).catch(() => {})
+        return current.value
+      }
+      if (rests && loading === undefined) {
+        if (current !== undefined && lives) return current.value
+        throw new CredentialError(failure?.message ?? 'there is none')
+      }
+      const last = lives ? current : undefined
+      loading ??= renew()
+      return last === undefined ? loading : loading.catch(() => last.value)
+    },
+    refused: () => void (isRefused = true),
+    state: () => current && { obtainedAtMs: current.obtainedAtMs, expiresAtMs: current.expiresAtMs },
+  }
+}
