@@ -5,6 +5,7 @@ export type Command =
   | { name: 'demo'; port: number | undefined; directory: string | undefined }
   | { name: 'health'; url: string }
   | { name: 'config check' | 'config print'; config: string }
+  | { name: 'models'; config: string; as: string | undefined; groups: readonly string[] | undefined; json: boolean }
   | { name: 'config example' | 'version' | 'help' }
 
 export type ParsedArguments = { ok: true; command: Command } | { ok: false; problem: string }
@@ -15,6 +16,8 @@ export const USAGE = `usage:
   gatehouse config check --config FILE   say what is wrong with a configuration
   gatehouse config print --config FILE   print it with defaults applied and secrets hidden
   gatehouse config example               print a configuration to start from
+  gatehouse models --config FILE [--as EMAIL] [--groups A,B] [--json]
+                                         list the models, who may use them and where they go
   gatehouse health [URL]                 exit 0 when the gateway at URL is ready
   gatehouse --version | --help
 `
@@ -26,7 +29,10 @@ const FLAGS: Record<string, readonly string[]> = {
   'config check': ['config'],
   'config print': ['config'],
   'config example': [],
+  models: ['config', 'as', 'groups', 'json'],
 }
+/** Flags that stand alone. */
+const SWITCHES: ReadonlySet<string> = new Set(['json'])
 const DEFAULT_HEALTH_URL = 'http://127.0.0.1:8080'
 
 /** Reads the words after the program's name. `--config FILE` alone means `serve`, as the reference's command line does. */
@@ -52,6 +58,12 @@ function toCommand(name: string, flags: ReadonlyMap<string, string>, words: read
     case 'config check':
     case 'config print':
       return config === undefined ? { ok: false, problem: `"${name}" needs --config FILE` } : { ok: true, command: { name, config } }
+    case 'models': {
+      if (config === undefined) return { ok: false, problem: '"models" needs --config FILE' }
+      const as = flags.get('as')
+      if (as !== undefined && !/^[^@\s]+@[^@\s]+$/.test(as)) return { ok: false, problem: '--as needs an e-mail address' }
+      return { ok: true, command: { name, config, as, groups: flags.get('groups')?.split(',').map((group) => group.trim()).filter((group) => group !== ''), json: flags.has('json') } }
+    }
     case 'demo': {
       const port = flags.get('port')
       if (port !== undefined && !/^\d{1,5}$/.test(port)) return { ok: false, problem: '--port needs a number' }
@@ -74,7 +86,9 @@ function splitFlags(argv: readonly string[]): { words: string[]; flags: Map<stri
       continue
     }
     const [flag = '', inline] = word.slice(2).split(/=(.*)/s)
-    const value = inline ?? argv[++at]
+    const isSwitch = SWITCHES.has(flag)
+    if (isSwitch && inline !== undefined) return { words, flags, problem: `--${flag} takes no value` }
+    const value = isSwitch ? '' : (inline ?? argv[++at])
     if (value === undefined) return { words, flags, problem: `--${flag} needs a value` }
     if (flags.has(flag)) return { words, flags, problem: `--${flag} is given twice` }
     flags.set(flag, value)

@@ -12,6 +12,7 @@ export type ErrorKind =
   | 'rate_limited'
   | 'not_supported'
   | 'upstream_failed'
+  | 'overloaded'
   | 'unavailable'
   | 'internal'
 

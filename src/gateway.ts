@@ -5,6 +5,7 @@ import type { GatewayConfig } from './config/schema.ts'
 import type { Database } from './db/connect.ts'
 import { openStore } from './db/open-store.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
+import { platformHosts } from './egress/platform-hosts.ts'
 import { checkOperatorUrl } from './egress/operator-url.ts'
 import { BootError } from './errors.ts'
 import { createAddressRule } from './http/access-control.ts'
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   allowLoopback: boolean
   /** The forward proxy that `oidc.use_proxy: true` means. */
   proxyUrl?: string | undefined
+  /** Where the platform says what it keeps the machine's credentials at. */
+  environment?: Readonly<Record<string, string | undefined>>
   /** Seconds after which a client's connection is closed on which nothing moves; the listener's own choice unless given. */
   idleSeconds?: number | undefined
   now?: () => Date
@@ -106,11 +109,12 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 }
 
 /** Everything between the listener and the store, in the order in which one needs the other. */
-async function assemble({ config, observe, allowLoopback, proxyUrl, now = () => new Date() }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
+async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date() }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
   const fetch = createGuardedFetch({ allowLoopback })
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
-  const upstreams = createUpstreams(config.upstreams, { fetch, timeouts: config.timeouts, observe, now })
+  const credentialFetch = createGuardedFetch({ allowLoopback, exempt: platformHosts(environment) })
+  const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, timeouts: config.timeouts, observe, now })
   const policy = createPolicy(config.managed, canonicalModelId)
   const allowsModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).allowsModel(modelId)
 

@@ -1,10 +1,11 @@
 // argv, environment, signals and exit codes: the only place that touches `process`.
 import { version } from '../package.json'
-import { checkConfig, exampleConfig, printConfig } from './config/commands.ts'
+import { checkConfig, exampleConfig, printConfig, type Outcome } from './config/commands.ts'
 import { loadConfig } from './config/load.ts'
 import { laterFeatures } from './config/later-features.ts'
 import { BootError } from './errors.ts'
 import { createGateway, type Gateway } from './gateway.ts'
+import { listModels } from './models-command.ts'
 import { describeError } from './observe/describe-error.ts'
 import type { Level, Observe } from './observe/events.ts'
 import { createSink } from './observe/sink.ts'
@@ -28,6 +29,8 @@ async function run(command: Command): Promise<void> {
       return finish(await printConfig(command.config, process.env))
     case 'config example':
       return finish({ text: exampleConfig(), exitCode: 0 })
+    case 'models':
+      return finish(await listModels({ ...command, environment: process.env, color: process.stdout.isTTY === true }))
     case 'version':
       return finish({ text: `gatehouse ${version}\n`, exitCode: 0 })
     case 'help':
@@ -43,7 +46,7 @@ async function serve(configPath: string): Promise<void> {
   observe({ evt: 'config.load', file: configPath, sha256 })
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
   const proxyUrl = process.env[PROXY_VARIABLE]
-  await running(createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl }), observe)
+  await running(createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl, environment: process.env }), observe)
 }
 
 async function demo(options: { port: number | undefined; directory: string | undefined }): Promise<void> {
@@ -101,9 +104,10 @@ function isLevel(text: string | undefined): text is Level {
   return text === 'debug' || text === 'info' || text === 'warn' || text === 'error'
 }
 
-function finish({ text, exitCode }: { text: string; exitCode: number }): void {
+function finish({ text, exitCode, asides = '' }: Outcome): void {
   const stream = exitCode === 0 ? process.stdout : process.stderr
   stream.write(text)
+  process.stderr.write(asides)
   process.exitCode = exitCode
 }
 

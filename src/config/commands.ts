@@ -10,6 +10,8 @@ import { laterFeatures } from './later-features.ts'
 export interface Outcome {
   text: string
   exitCode: number
+  /** For a person beside the text, which may be read by a machine. */
+  asides?: string
 }
 
 /** Every problem of the file, or that there is none. */

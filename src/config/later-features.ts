@@ -2,10 +2,7 @@ import type { GatewayConfig } from './schema.ts'
 
 /** Sentences about sections that are read and checked, and do nothing yet. */
 export function laterFeatures(config: GatewayConfig): string[] {
-  return [...sections(config), ...upstreams(config)]
-}
-
-function sections({ admin, enforcement, pricing, quotas, telemetry, service_identities, listen, oidc, managed }: GatewayConfig): string[] {
+  const { admin, enforcement, pricing, quotas, telemetry, service_identities, listen, oidc, managed } = config
   const sentences: [unknown, string][] = [
     [admin, 'admin: accepted; spend limits, reports and the admin API are not served by this version'],
     [enforcement.reserve || enforcement.fail_closed_on_error, 'enforcement: accepted; caps are not enforced by this version'],
@@ -19,10 +16,4 @@ function sections({ admin, enforcement, pricing, quotas, telemetry, service_iden
     [managed?.policies.some(({ desktop, code }) => desktop ?? code), 'managed.policies: desktop and code are accepted; this version serves cli alone'],
   ]
   return sentences.filter(([applies]) => Boolean(applies)).map(([, sentence]) => sentence)
-}
-
-function upstreams({ upstreams }: GatewayConfig): string[] {
-  const skipped = upstreams.filter(({ provider }) => provider !== 'anthropic').map(({ name, provider }) => `upstreams: ${name} is accepted; this version does not speak ${provider} and skips it`)
-  const isOrdered = upstreams.every(({ weight, max_concurrency, priority }) => weight === 1 && max_concurrency === undefined && priority === undefined)
-  return [...skipped, ...(isOrdered ? [] : ['upstreams: weight, priority and max_concurrency are accepted; this version goes by order alone'])]
 }

@@ -1,4 +1,5 @@
 // What an operator should hear of although it stops nothing. Pure.
+import { mappingWarnings } from '../models/mapping-warnings.ts'
 import { formatCidr } from '../std/cidr.ts'
 import type { ConfiguredRange } from '../std/fields.ts'
 import { isLoopbackHost } from '../std/loopback.ts'
@@ -24,7 +25,7 @@ export interface WarningOptions {
 }
 
 export function warningsOf(config: GatewayConfig, { allowLoopback }: WarningOptions): string[] {
-  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...urls(config, allowLoopback), ...policies(config), ...clientKeys(config)]
+  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...urls(config, allowLoopback), ...mappings(config), ...policies(config), ...clientKeys(config)]
 }
 
 function admission({ oidc }: GatewayConfig): string[] {
@@ -73,6 +74,10 @@ function urls({ oidc, upstreams, telemetry }: GatewayConfig, allowLoopback: bool
     if (isLoopbackHost(hostname)) return allowLoopback ? [] : [`${key}: ${host} is this machine, which requests do not reach unless GATEHOUSE_ALLOW_LOOPBACK=1 is set`]
     return protocol === 'http:' ? [`${key}: ${host} is reached without TLS: whoever is on the way can read and change everything`] : []
   })
+}
+
+function mappings({ auto_include_builtin_models, models, upstreams, pricing }: GatewayConfig): string[] {
+  return mappingWarnings({ autoInclude: auto_include_builtin_models, models, upstreams, overrides: pricing.overrides })
 }
 
 function policies({ managed }: GatewayConfig): string[] {

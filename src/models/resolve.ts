@@ -1,4 +1,5 @@
 // Which models this gateway serves, and what each upstream calls them. Pure; built once from the configuration.
+import { bedrockModelId } from './bedrock-model-id.ts'
 import { CATALOG, type CatalogModel } from './catalog.ts'
 import { catalogModel, withoutWindowSuffix } from './spellings.ts'
 import type { ModelConfig } from './config.ts'
@@ -7,6 +8,8 @@ import type { ModelConfig } from './config.ts'
 export interface UpstreamNaming {
   readonly name: string
   readonly provider: string
+  /** The cloud's region or location; Bedrock's ids follow it. */
+  readonly region?: string | undefined
   /** Patterns of what it serves: a name, or a prefix with a final `*`. */
   readonly models?: readonly string[] | undefined
 }
@@ -41,7 +44,7 @@ export function createModelTable({ autoInclude, models, upstreams }: ModelTableO
   }
   if (autoInclude) {
     for (const model of CATALOG) {
-      if (!served.has(model.id) && upstreams.some((upstream) => providerId(model, upstream.provider, model.id) !== undefined)) served.set(model.id, fromCatalog(model))
+      if (!served.has(model.id) && upstreams.some((upstream) => formsAt(model, upstream).some((form) => serves(upstream, [model.id, form])))) served.set(model.id, fromCatalog(model))
     }
   }
   const list = [...served.values()]
@@ -51,13 +54,18 @@ export function createModelTable({ autoInclude, models, upstreams }: ModelTableO
   }
 }
 
+/** The id under which an upstream gets the model unless another form is asked for; its patterns may let the fast form of Foundry through alone. */
+export function defaultUpstreamId(model: ServedModel, upstream: UpstreamNaming): string | undefined {
+  return model.upstreamId(upstream, model.id) ?? model.upstreamId(upstream, catalogModel(model.id)?.foundryFast ?? model.id)
+}
+
 function fromCatalog(model: CatalogModel): ServedModel {
   return {
     id: model.id,
     displayName: model.displayName,
     contextWindow: model.contextWindow,
     upstreamId: (upstream, spelling) => {
-      const id = providerId(model, upstream.provider, withoutWindowSuffix(spelling))
+      const id = providerId(model, upstream, withoutWindowSuffix(spelling))
       return id !== undefined && serves(upstream, [model.id, id]) ? id : undefined
     },
   }
@@ -71,32 +79,45 @@ function fromConfig(config: ModelConfig, known: CatalogModel | undefined): Serve
     contextWindow: known?.contextWindow,
     upstreamId: (upstream, spelling) => {
       const own = config.upstream_model[upstream.name]
-      const id = own ?? (known && providerId(known, upstream.provider, withoutWindowSuffix(spelling)))
-      return id !== undefined && serves(upstream, [config.id, id]) ? id : undefined
+      const id = own ?? (known && providerId(known, upstream, withoutWindowSuffix(spelling)))
+      return id !== undefined && serves(upstream, [config.id, id, (known ?? catalogModel(id))?.id ?? id]) ? id : undefined
     },
   }
 }
 
-/** A dated spelling goes to a first-party upstream as it is; any other becomes the provider's default form. */
-function providerId(model: CatalogModel, provider: string, spelling: string): string | undefined {
+/** What the client asked for where the provider has it under that very name, else the provider's default form. */
+function providerId(model: CatalogModel, upstream: UpstreamNaming, spelling: string): string | undefined {
+  const forms = formsAt(model, upstream)
+  return forms.includes(spelling) ? spelling : forms[0]
+}
+
+/** Every name under which a request may go to an upstream, the default first; none when its provider does not have the model. */
+export function formsAt(model: CatalogModel, { provider, region }: UpstreamNaming): readonly string[] {
   switch (provider) {
     case 'anthropic':
     case 'anthropicAws':
     case 'anthropicGoogleCloud':
-      return model.anthropic !== undefined && spelling === model.dated ? spelling : model.anthropic
+      return model.anthropic === undefined ? [] : some(model.anthropic, model.dated)
     case 'bedrock':
-      return model.bedrock
+      // One form: a client that spells another geography's profile must not choose where data is processed. That is the operator's
+      // decision, made by `region` or, against it, by `models[].upstream_model`.
+      return some(bedrockModelId(model, region))
     case 'mantle':
-      return model.mantle
+      return some(model.mantle)
     case 'vertex':
-      return model.vertex
+      return some(model.vertex)
     case 'foundry':
-      return model.foundry
+      return some(model.foundry, model.foundryFast)
     default:
-      return undefined
+      return []
   }
 }
 
+function some(...names: (string | undefined)[]): readonly string[] {
+  return names.filter((name) => name !== undefined)
+}
+
+/** A pattern means a model by the id it is served under, by its catalogue id, or by its name at the upstream. */
 function serves({ models }: UpstreamNaming, names: readonly string[]): boolean {
   return models === undefined || models.some((pattern) => names.some((name) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern)))
 }

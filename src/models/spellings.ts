@@ -4,7 +4,8 @@ import { CATALOG, type CatalogModel } from './catalog.ts'
 
 const bySpelling = new Map<string, CatalogModel>(CATALOG.flatMap((model) => spellingsOf(model).map((spelling): [string, CatalogModel] => [spelling, model])))
 
-function spellingsOf(model: CatalogModel): string[] {
+/** Every name that means the model, without the `[1m]` suffix; each once. */
+export function spellingsOf(model: CatalogModel): string[] {
   const { id, dated, anthropic, bedrock, profiles = [], mantle, vertex, foundry, foundryFast } = model
   const date = dated?.slice(id.length + 1)
   const bedrockForms = bedrock === undefined ? [] : [bedrock, bedrock.replace(/(-v\d+)?(:\d+)?$/, ''), bedrock.replace(/:\d+$/, '')]

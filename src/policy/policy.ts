@@ -60,7 +60,8 @@ function compile(index: number, settings: Settings | undefined, canonicalId: (sp
   return {
     index,
     document: settings && toDocument(settings),
-    allowsModel: (modelId) => available === undefined || available.has(modelId),
+    // The operator's own entry may be under any spelling of a catalogue model.
+    allowsModel: (modelId) => available === undefined || available.has(canonicalId(modelId) ?? modelId),
   }
 }
 

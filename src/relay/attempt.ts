@@ -1,53 +1,149 @@
-// One request to one upstream after the other, until one answers for the client.
+// One request to one upstream after the other, until one answers for the client. Nothing of a failed attempt is the
+// client's but the time it took.
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { readSmallBody } from '../egress/small-body.ts'
-import type { Observe } from '../observe/events.ts'
 import type { ServedModel } from '../models/resolve.ts'
-import type { Upstream, UpstreamRequest } from '../upstream/upstream.ts'
-import { movesOn } from './failover.ts'
+import type { Observe } from '../observe/events.ts'
+import type { ClientError, Refusal, Upstream, UpstreamRequest } from '../upstream/upstream.ts'
+import { readRetryAfter } from './breaker.ts'
+import { isOurFault, mostTelling, movesOn } from './failover.ts'
+import type { Lane, Verdict } from './lanes.ts'
 
 const MAX_ERROR_BYTES = 64 * 1024
 const ERROR_BODY_TIMEOUT_MS = 5000
 
-export interface FailedAttempt {
+export interface FailedAttempt extends Refusal {
   readonly upstream: Upstream
-  readonly status: number
-  readonly headers: Headers
-  readonly body: Uint8Array
+  /** Absent where the upstream's own words may reach the client. */
+  readonly told: ClientError | undefined
 }
 
-export type Attempted =
-  | { readonly ok: true; readonly upstream: Upstream; readonly model: string; readonly response: Response; readonly attempts: number }
-  | { readonly ok: false; readonly failures: readonly FailedAttempt[]; readonly attempts: number }
+export interface Answered {
+  readonly ok: true
+  readonly upstream: Upstream
+  /** What the upstream calls it. */
+  readonly model: string
+  readonly request: UpstreamRequest
+  readonly response: Response
+  readonly attempts: number
+  /** The place in the upstream's lane, to be given back when the answer has ended. */
+  readonly done: () => void
+}
+
+export interface Failed {
+  readonly ok: false
+  /** What tells the client most; undefined when only general failure is left. */
+  readonly telling: FailedAttempt | undefined
+  readonly attempts: number
+  /** Nothing was tried because every upstream has as many requests as it may. */
+  readonly isBusy: boolean
+  /** Providers that do not have the model at all, when there are no others. */
+  readonly without: readonly string[]
+}
+
+export type Attempted = Answered | Failed
 
 export interface AttemptDeps {
-  upstreams: readonly Upstream[]
-  fetch: GuardedFetch
-  observe: Observe
-  requestId: string
-  signal: AbortSignal
+  readonly lanes: readonly Lane[]
+  readonly fetch: GuardedFetch
+  readonly observe: Observe
+  readonly requestId: string
+  readonly signal: AbortSignal
+}
+
+interface Candidate {
+  readonly lane: Lane
+  readonly request: UpstreamRequest
 }
 
 /** `requestFor` makes the request for an upstream's name of the model. Stops as soon as the client is gone. */
-export async function attemptUpstreams(
-  deps: AttemptDeps,
-  served: ServedModel,
-  spelling: string,
-  requestFor: (model: string) => UpstreamRequest,
-): Promise<Attempted> {
+export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, spelling: string, requestFor: (model: string) => UpstreamRequest): Promise<Attempted> {
   const failures: FailedAttempt[] = []
   let attempts = 0
-  for (const upstream of deps.upstreams) {
+  let busy = 0
+  const without: string[] = []
+  const postponed: Candidate[] = []
+
+  /** The answer for the client, or undefined when the next upstream is to be tried. */
+  async function tryOne({ lane, request }: Candidate): Promise<Attempted | undefined> {
+    if (lane.isFull()) {
+      busy++
+      return undefined
+    }
+    const outcome = await attempt(deps, lane, request)
+    if (outcome === undefined) return undefined
+    if ('response' in outcome) return { ok: true, upstream: lane.upstream, model: request.model, request, attempts, ...outcome }
+    if (isFinal(outcome)) return { ok: false, telling: outcome, attempts, isBusy: false, without: [] }
+    failures.push(outcome)
+    return undefined
+  }
+
+  for (const lane of deps.lanes) {
     if (deps.signal.aborted) break
     attempts++
-    const model = served.upstreamId(upstream, spelling)
-    if (model === undefined) continue
-    const response = await send(deps, upstream, requestFor(model))
-    if (response === undefined) continue
-    if (!movesOn(response.status, upstream.failoverOn)) return { ok: true, upstream, model, response, attempts }
-    failures.push(await keepFailure(deps, upstream, response))
+    const model = served.upstreamId(lane.upstream, spelling)
+    if (model === undefined) {
+      without.push(lane.upstream.provider)
+      continue
+    }
+    const candidate = { lane, request: requestFor(model) }
+    if (!lane.admits(model, performance.now())) postponed.push(candidate)
+    else {
+      const answered = await tryOne(candidate)
+      if (answered !== undefined) return answered
+    }
   }
-  return { ok: false, failures, attempts }
+  for (const candidate of postponed) {
+    if (deps.signal.aborted) break
+    const answered = await tryOne(candidate)
+    if (answered !== undefined) return answered
+  }
+  return { ok: false, telling: mostTelling(failures), attempts, isBusy: busy > 0 && failures.length === 0, without: without.length === attempts ? [...new Set(without)] : [] }
+}
+
+function isFinal({ status, told, upstream }: FailedAttempt): boolean {
+  return !(told?.movesOn ?? movesOn(told?.status ?? status, upstream.failoverOn))
+}
+
+/** Sends to one upstream, a second time where it says how. Undefined when there was no answer at all. */
+async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest): Promise<{ response: Response; done: () => void } | FailedAttempt | undefined> {
+  const { upstream } = lane
+  const impossible = upstream.impossible?.(request)
+  if (impossible !== undefined) return { upstream, status: impossible.status, headers: new Headers(), body: new Uint8Array(), told: impossible }
+  const verdict = lane.start(request.model)
+  let failure: FailedAttempt | undefined
+  for (let isSecond = false; ; isSecond = true) {
+    const response = await send(deps, upstream, request)
+    if (response === undefined) {
+      giveVerdict(deps, verdict, request, undefined)
+      return undefined
+    }
+    if (isAnswer(response, upstream)) {
+      verdict.succeeded()
+      return { response, done: verdict.done }
+    }
+    failure = await keepFailure(deps, upstream, response, request)
+    // Asked after a second refusal too: the next request goes without what it names.
+    const amended = upstream.amend?.(failure, request)
+    if (amended !== undefined) deps.observe({ op: 'info', message: `upstream ${upstream.name}: ${request.model}: ${amended}`, request_id: deps.requestId })
+    if (amended === undefined || isSecond || deps.signal.aborted) break
+  }
+  giveVerdict(deps, verdict, request, failure)
+  return failure
+}
+
+/** Whether this is the client's as it comes; what a cloud says of a refused request is read and told in other words. */
+function isAnswer({ status }: Response, upstream: Upstream): boolean {
+  if (movesOn(status, upstream.failoverOn)) return false
+  return upstream.explain === undefined || (status >= 200 && status < 300)
+}
+
+/** Counting tokens has limits of its own and says nothing of how the model does. */
+function giveVerdict({ signal }: AttemptDeps, verdict: Verdict, { surface }: UpstreamRequest, failure: FailedAttempt | undefined): void {
+  verdict.done()
+  if (signal.aborted || surface === 'count_tokens') return verdict.undecided()
+  if (failure !== undefined && !isOurFault(failure.told?.status ?? failure.status) && failure.told?.movesOn !== true) return verdict.succeeded()
+  verdict.failed(performance.now(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined)
 }
 
 async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | undefined> {
@@ -60,12 +156,12 @@ async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequ
   }
 }
 
-/** The whole text goes to the operator; the client sees it only if no other upstream does better. */
-async function keepFailure(deps: AttemptDeps, upstream: Upstream, response: Response): Promise<FailedAttempt> {
+/** The whole text goes to the operator; the client sees what may be told of it, and only if no other upstream does better. */
+async function keepFailure(deps: AttemptDeps, upstream: Upstream, response: Response, request: UpstreamRequest): Promise<FailedAttempt> {
   const { status, headers } = response
   const body = await readSmallBody(response, MAX_ERROR_BYTES, ERROR_BODY_TIMEOUT_MS).catch(() => new Uint8Array())
   warn(deps, upstream, `${status} ${Buffer.from(body).toString('utf8').slice(0, 2000)}`)
-  return { upstream, status, headers, body }
+  return { upstream, status, headers, body, told: upstream.explain?.({ status, headers, body }, request) }
 }
 
 function warn({ observe, requestId }: AttemptDeps, upstream: Upstream, what: string): void {

@@ -1,11 +1,9 @@
 // A Messages request as far as the gateway has to understand it.
 import { GatewayError } from '../errors.ts'
 import { readBytes } from '../http/body.ts'
-import { scanObject, textOf, type Member } from './scan.ts'
+import { scanObject, textOf, type JsonObject, type Member } from '../json/scan.ts'
 
-export interface MessagesRequest {
-  readonly bytes: Uint8Array
-  readonly members: readonly Member[]
+export interface MessagesRequest extends JsonObject {
   /** As the client spells it. */
   readonly model: string
   readonly stream: boolean

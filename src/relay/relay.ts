@@ -4,18 +4,19 @@ import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { anthropicError } from '../http/errors/anthropic.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { ModelTable, ServedModel } from '../models/resolve.ts'
+import { canonicalModelId } from '../models/spellings.ts'
 import type { Observe } from '../observe/events.ts'
 import type { Principal } from '../principal.ts'
-import type { Upstream } from '../upstream/upstream.ts'
-import { attemptUpstreams, type Attempted } from './attempt.ts'
-import { mostTelling } from './failover.ts'
+import type { Surface, Upstream } from '../upstream/upstream.ts'
+import { withoutDuplicates } from '../json/edit.ts'
+import { attemptUpstreams, type Answered, type Attempted, type Failed, type FailedAttempt } from './attempt.ts'
 import { clientHeaders, upstreamHeaders, upstreamQuery } from './headers.ts'
 import { inferenceReport, type Report } from './inference-report.ts'
 import { createJsonMeter, createStreamMeter } from './meter.ts'
+import { createLane, orderFor, type Lane } from './lanes.ts'
 import { readMessagesRequest, type MessagesRequest } from './read-request.ts'
-import { spliceBody } from './splice.ts'
 import { relayStream, type RelayedStream } from './stream.ts'
-import { NO_USAGE } from './usage.ts'
+import { fillUsage, NO_USAGE } from './usage.ts'
 
 export interface RelayDeps {
   models: ModelTable
@@ -31,19 +32,21 @@ export interface Relay {
   messages(request: Request, context: RequestContext): Promise<Response>
   countTokens(request: Request, context: RequestContext): Promise<Response>
   activeRequests(): number
+  /** The upstreams with how they do, for the operator. */
+  lanes(): readonly Lane[]
   /** Ends every stream with an event that says why. */
   endAll(): void
   stop(): void
 }
 
-type Surface = 'messages' | 'count_tokens'
-
 const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' }
+const EVENT_STREAM = 'text/event-stream'
 const TICK_MS = 1000
 /** A body field between a client and its own gateway. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(['tags'])
 
 export function createRelay(deps: RelayDeps): Relay {
+  const lanes = deps.upstreams.map(createLane)
   const streams = new Set<RelayedStream>()
   let running = 0
   // One clock for all streams: a timer each would be work per event.
@@ -62,33 +65,42 @@ export function createRelay(deps: RelayDeps): Relay {
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
     // A model may think for minutes before it says a byte.
     context.idleLimit.lift()
-    const attempted = await send(deps, surface, request, asked, model, principal, context, client.controller.signal).finally(context.idleLimit.restore)
+    const ordered = orderFor(`${principal.issuer}\0${principal.sub}`, lanes)
+    const attempted = await send(deps, ordered, surface, request, asked, model, principal, context, client.controller.signal).finally(context.idleLimit.restore)
     report.attempts(attempted.attempts)
     if (client.controller.signal.aborted) return clientGone(attempted, report)
-    if (!attempted.ok) return allFailed(attempted, report, context)
+    if (!attempted.ok) return allFailed(attempted, asked, report, context)
     report.answered(attempted)
     return deliver(attempted, report, context, client)
   }
 
-  function deliver(attempted: Extract<Attempted, { ok: true }>, report: Report, { requestId, idleLimit }: RequestContext, client: ClientAbort): Response {
-    const { response } = attempted
+  function deliver(answered: Answered, report: Report, { requestId, idleLimit }: RequestContext, client: ClientAbort): Response {
+    const { response, upstream, request, done } = answered
+    const note = (text: string) => deps.observe({ op: 'warn', message: `upstream ${upstream.name}: ${text}`, request_id: requestId })
+    const decoder = upstream.receive?.(response, request, note)
     const headers = clientHeaders(response.headers, requestId)
-    const isEventStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-    if (isEventStream) headers.set('cache-control', 'no-cache')
+    const isEventStream = isStream(answered)
+    if (isEventStream) {
+      if (headers.get('content-type')?.startsWith(EVENT_STREAM) !== true) headers.set('content-type', EVENT_STREAM)
+      headers.set('cache-control', 'no-cache')
+    }
     if (response.body === null) {
+      done()
       report.finish('completed', NO_USAGE)
       return new Response(null, { status: response.status, headers })
     }
     const stream = relayStream({
       upstream: response.body,
+      decoder,
       meter: isEventStream ? createStreamMeter() : createJsonMeter(),
       isEventStream,
       nowMs: () => performance.now(),
       abortUpstream: () => client.controller.abort(),
       finished: (outcome, usage) => {
         streams.delete(stream)
+        done()
         idleLimit.restore()
-        report.finish(outcome, usage)
+        report.finish(outcome, fillUsage(usage, decoder?.usage()))
       },
     })
     streams.add(stream)
@@ -109,6 +121,7 @@ export function createRelay(deps: RelayDeps): Relay {
     messages: counted('messages'),
     countTokens: counted('count_tokens'),
     activeRequests: () => running + streams.size,
+    lanes: () => lanes,
     endAll: () => {
       for (const stream of [...streams]) stream.end('drained')
     },
@@ -116,18 +129,28 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 }
 
-function send(deps: RelayDeps, surface: Surface, request: Request, asked: MessagesRequest, model: ServedModel, principal: Principal, { requestId }: RequestContext, signal: AbortSignal): Promise<Attempted> {
+function send(deps: RelayDeps, lanes: readonly Lane[], surface: Surface, request: Request, asked: MessagesRequest, model: ServedModel, principal: Principal, { requestId }: RequestContext, signal: AbortSignal): Promise<Attempted> {
   const headers = upstreamHeaders(request.headers, `gatehouse/${deps.version}`)
   const query = upstreamQuery(request.url)
-  return attemptUpstreams({ ...deps, requestId, signal }, model, asked.model, (upstreamModel) => ({
+  const body = withoutDuplicates(asked, OWN_FIELDS)
+  return attemptUpstreams({ ...deps, lanes, requestId, signal }, model, asked.model, (upstreamModel) => ({
     surface,
-    body: spliceBody(asked.bytes, asked.members, upstreamModel, asked.model, OWN_FIELDS),
+    body,
+    modelAsked: asked.model,
     model: upstreamModel,
+    servedModel: canonicalModelId(model.id) ?? model.id,
     stream: asked.stream,
     headers,
     query,
     principal,
   }))
+}
+
+/** Something on the way may have dropped or changed the content type of a stream that was asked for. */
+function isStream({ response, request }: Answered): boolean {
+  const type = response.headers.get('content-type') ?? ''
+  if (type.startsWith(EVENT_STREAM)) return true
+  return request.surface === 'messages' && request.stream && response.status === 200 && !type.startsWith('application/json')
 }
 
 function requirePrincipal({ principal }: RequestContext): Principal {
@@ -174,21 +197,36 @@ function clientAbort(request: Request): ClientAbort {
 }
 
 function clientGone(attempted: Attempted, report: Report): Response {
-  if (attempted.ok) void attempted.response.body?.cancel().catch(() => {})
+  if (attempted.ok) {
+    attempted.done()
+    void attempted.response.body?.cancel().catch(() => {})
+  }
   report.status(499)
   report.finish('client_gone', NO_USAGE)
   return new Response(null, { status: 499 })
 }
 
-/** The most telling failure, in the upstream's own words; else one sentence of ours. */
-function allFailed({ failures, attempts }: Extract<Attempted, { ok: false }>, report: Report, { requestId }: RequestContext): Response {
-  const telling = mostTelling(failures)
-  const response =
-    telling === undefined
-      ? anthropicError(new GatewayError('upstream_failed', `all upstreams failed (${attempts} attempted)`), requestId)
-      : new Response(telling.body, { status: telling.status, headers: clientHeaders(telling.headers, requestId) })
+/** The most telling failure, in the upstream's own words or in what may be told of them; else one sentence of ours. */
+function allFailed(failed: Failed, { model }: MessagesRequest, report: Report, { requestId }: RequestContext): Response {
+  const { telling } = failed
+  const response = telling === undefined ? anthropicError(generalFailure(failed, model), requestId) : toldFailure(telling, requestId)
   if (telling !== undefined) report.failed(telling.upstream.name, telling.upstream.requestId(telling.headers))
   report.status(response.status)
   report.finish('failed', NO_USAGE)
   return response
+}
+
+function generalFailure({ attempts, isBusy, without }: Failed, model: string): GatewayError {
+  if (without.length > 0) return new GatewayError('invalid_request', without.map((provider) => `model ${shown(model)} is not available on ${provider}`).join('; '))
+  // The client tries again by itself on this one.
+  if (isBusy) return new GatewayError('overloaded', 'all upstreams are busy; try again in a moment', { headers: { 'retry-after': '1' } })
+  return new GatewayError('upstream_failed', `all upstreams failed (${attempts} attempted)`)
+}
+
+function toldFailure({ told, status, headers, body }: FailedAttempt, requestId: string): Response {
+  const kept = clientHeaders(headers, requestId)
+  if (told === undefined) return new Response(body, { status, headers: kept })
+  for (const [name, value] of Object.entries(told.headers ?? {})) kept.set(name, value)
+  kept.set('content-type', 'application/json')
+  return new Response(JSON.stringify({ type: 'error', request_id: requestId, error: { type: told.type, message: told.message } }), { status: told.status, headers: kept })
 }

@@ -1,5 +1,6 @@
 // The one path an answer's bytes take: pulled from the upstream when the client wants more, so that a slow reader slows
 // the upstream instead of filling memory. A stream ends exactly once, however it ends.
+import type { Decoder } from '../upstream/upstream.ts'
 import type { Meter } from './meter.ts'
 import type { Usage } from './usage.ts'
 
@@ -15,6 +16,8 @@ export interface RelayedStream {
 
 export interface StreamOptions {
   upstream: ReadableStream<Uint8Array>
+  /** Of an answer that is not in the Messages API's form. */
+  decoder?: Decoder | undefined
   meter: Meter
   /** An event stream may get pings and an error event. */
   isEventStream: boolean
@@ -37,7 +40,7 @@ const COMMENT = encoder.encode(':\n\n')
 const PING = encoder.encode('event: ping\ndata: {"type": "ping"}\n\n')
 const REASONS = { upstream_broke: 'the upstream connection was lost', drained: 'the gateway is restarting', client_gone: 'the client stopped reading' }
 
-export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): RelayedStream {
+export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): RelayedStream {
   const reader = upstream.getReader()
   let controller: ReadableStreamDefaultController<Uint8Array>
   let over = false
@@ -67,22 +70,35 @@ export function relayStream({ upstream, meter, isEventStream, nowMs, abortUpstre
   async function pull(): Promise<void> {
     wanted = true
     try {
-      const { done, value } = await reader.read()
-      if (over) return
-      if (done) {
-        finish('completed')
-        controller.close()
-        return
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (over) return
+        if (done) return ended()
+        lastUpstreamByteMs = nowMs()
+        const bytes = decoder === undefined ? value : decoder.decode(value)
+        // A decoder may need more before there is something to say.
+        if (bytes.byteLength > 0) return pass(bytes)
       }
-      clearTimeout(headersTimer)
-      meter.watch(value)
-      lastUpstreamByteMs = lastSentMs = nowMs()
-      controller.enqueue(value)
     } catch {
       breakOff('upstream_broke')
     } finally {
       wanted = false
     }
+  }
+
+  function pass(bytes: Uint8Array): void {
+    clearTimeout(headersTimer)
+    meter.watch(bytes)
+    lastSentMs = nowMs()
+    controller.enqueue(bytes)
+  }
+
+  function ended(): void {
+    const rest = decoder?.end()
+    if (rest !== undefined && rest.bytes.byteLength > 0) pass(rest.bytes)
+    if (rest?.isWhole === false && !isEventStream) return breakOff('upstream_broke')
+    finish(rest?.isWhole === false ? 'upstream_broke' : 'completed')
+    controller.close()
   }
 
   /** Many a client leaves as soon as it has read the last event, before the upstream has ended. */

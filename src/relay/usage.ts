@@ -31,6 +31,22 @@ export function overwriteUsage(known: Usage, usage: unknown): Usage {
   }
 }
 
+/**
+ * What an upstream reported beside its answer, where the answer itself did not say: some of Bedrock's regions give the
+ * cache's counts there alone.
+ */
+export function fillUsage(known: Usage, beside: unknown): Usage {
+  if (beside === undefined) return known
+  const reported = overwriteUsage(NO_USAGE, beside)
+  return {
+    input: known.input ?? reported.input,
+    output: known.output ?? reported.output,
+    cacheRead: known.cacheRead || reported.cacheRead || known.cacheRead,
+    cacheWrite5m: (known.cacheWrite1h ?? 0) > 0 ? known.cacheWrite5m : known.cacheWrite5m || reported.cacheWrite5m || known.cacheWrite5m,
+    cacheWrite1h: known.cacheWrite1h,
+  }
+}
+
 function count(value: unknown): number | undefined {
   return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined
 }

@@ -1,44 +1,41 @@
 // The Anthropic API and whatever speaks it: bodies pass unchanged.
-import type { GuardedFetch } from '../egress/guarded-fetch.ts'
-import type { Observe } from '../observe/events.ts'
-import type { AnthropicConfig, TimeoutsConfig } from './config.ts'
+import { editObject } from '../json/edit.ts'
+import type { AnthropicConfig } from './config.ts'
+import type { Credential } from './credential.ts'
+import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from './deps.ts'
 import { createFederation } from './federation.ts'
+import { messagesUrl } from './messages-cloud.ts'
 import type { Upstream } from './upstream.ts'
 
 const DEFAULT_BASE_URL = 'https://api.anthropic.com'
 const OAUTH_BETA = 'oauth-2025-04-20'
-const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' }
 
-export interface UpstreamDeps {
-  fetch: GuardedFetch
-  timeouts: TimeoutsConfig
-  observe: Observe
-  now: () => Date
-}
-
-export function createAnthropic(config: AnthropicConfig, deps: UpstreamDeps): Upstream {
+export function createAnthropic(config: AnthropicConfig, position: number, deps: UpstreamDeps): Upstream {
   const baseUrl = config.base_url ?? DEFAULT_BASE_URL
-  const authenticate = createAuthentication(config, baseUrl, deps)
+  const urlOf = messagesUrl(baseUrl)
+  const federation = 'federation_rule_id' in config.auth ? createFederation(config.auth, baseUrl, credentialDeps(config, deps)) : undefined
+  const authenticate = createAuthentication(config, federation)
   return {
-    name: config.name,
-    provider: config.provider,
-    models: config.models,
-    ttfbMs: config.timeouts?.upstream_ttfb_ms ?? deps.timeouts.upstream_ttfb_ms,
-    proxy: config.proxy,
-    failoverOn: new Set(config.failover_on),
-    async prepare({ surface, body, headers: asked, query, principal }) {
+    ...commonOf(config, position, deps),
+    async prepare({ surface, body, model, modelAsked, headers: asked, query, principal }) {
       const headers = new Headers(asked)
       if (config.forward_user_identity) nameThePerson(headers, principal.sub, principal.email)
-      for (const [name, value] of Object.entries(config.headers)) headers.set(name, value.reveal())
+      setStaticHeaders(headers, config)
       await authenticate(headers)
-      return { url: `${baseUrl}${PATHS[surface]}${query}`, headers, body }
+      return { url: urlOf(surface) + query, headers, body: model === modelAsked ? body.bytes : editObject(body, { replace: { model: JSON.stringify(model) } }) }
+    },
+    amend({ status }) {
+      if (status !== 401 || federation === undefined) return undefined
+      federation.refused()
+      return 'its credential was over'
     },
     requestId: (headers) => headers.get('request-id') ?? undefined,
+    credential: () => federation?.state(),
   }
 }
 
 /** Puts the credential on a request. Runs last: no header of a client or of the configuration stands in its place. */
-function createAuthentication({ auth }: AnthropicConfig, baseUrl: string, deps: UpstreamDeps): (headers: Headers) => void | Promise<void> {
+function createAuthentication({ auth }: AnthropicConfig, federation: Credential<string> | undefined): (headers: Headers) => void | Promise<void> {
   if ('api_key' in auth) {
     const key = auth.api_key.reveal()
     return (headers) => headers.set('x-api-key', key)
@@ -47,8 +44,7 @@ function createAuthentication({ auth }: AnthropicConfig, baseUrl: string, deps: 
     const token = auth.oauth_token.reveal()
     return (headers) => setBearer(headers, token)
   }
-  const federation = createFederation(auth, baseUrl, deps)
-  return async (headers) => setBearer(headers, await federation.token())
+  return async (headers) => setBearer(headers, (await federation?.get()) ?? '')
 }
 
 function setBearer(headers: Headers, token: string): void {

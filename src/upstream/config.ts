@@ -178,3 +178,4 @@ export type Provider = (typeof PROVIDERS)[number]
 export type UpstreamConfig = v.InferOutput<typeof upstreamSchema>
 export type AnthropicConfig = Extract<UpstreamConfig, { provider: 'anthropic' }>
 export type TimeoutsConfig = v.InferOutput<typeof timeoutsSchema>
+export type AssumeRoleConfig = v.InferOutput<typeof assumeRole>

@@ -1,11 +1,33 @@
-import { BootError } from '../errors.ts'
-import { createAnthropic, type UpstreamDeps } from './anthropic.ts'
+import { createAnthropic } from './anthropic.ts'
+import { createAnthropicGoogleCloud } from './anthropic-google-cloud.ts'
+import { createAnthropicAws, createMantle } from './aws-messages.ts'
+import { createBedrock } from './bedrock.ts'
 import type { UpstreamConfig } from './config.ts'
+import type { UpstreamDeps } from './deps.ts'
+import { createFoundry } from './foundry.ts'
 import type { Upstream } from './upstream.ts'
+import { createVertex } from './vertex.ts'
 
-/** The upstreams in the order they are tried. Throws BootError when none of them can be used. */
+/** The upstreams in the order of the configuration. Nothing is called and no credential is fetched before the first request. */
 export function createUpstreams(configs: readonly UpstreamConfig[], deps: UpstreamDeps): Upstream[] {
-  const upstreams = configs.flatMap((config) => (config.provider === 'anthropic' ? [createAnthropic(config, deps)] : []))
-  if (upstreams.length === 0) throw new BootError('upstreams: none of them is of a provider that this version speaks (anthropic)')
-  return upstreams
+  return configs.map((config, position) => createUpstream(config, position, deps))
+}
+
+function createUpstream(config: UpstreamConfig, position: number, deps: UpstreamDeps): Upstream {
+  switch (config.provider) {
+    case 'anthropic':
+      return createAnthropic(config, position, deps)
+    case 'bedrock':
+      return createBedrock(config, position, deps)
+    case 'mantle':
+      return createMantle(config, position, deps)
+    case 'anthropicAws':
+      return createAnthropicAws(config, position, deps)
+    case 'vertex':
+      return createVertex(config, position, deps)
+    case 'anthropicGoogleCloud':
+      return createAnthropicGoogleCloud(config, position, deps)
+    case 'foundry':
+      return createFoundry(config, position, deps)
+  }
 }

@@ -26,15 +26,17 @@ function setup() {
   server.requests.length = 0
   const observed: Observation[] = []
   let nowMs = 1_800_000_000_000
+  const guarded = createGuardedFetch({ allowLoopback: true })
   const upstream = createAnthropic(
     {
       provider: 'anthropic', name: 'wif', base_url: server.url, headers: {}, weight: 1, failover_on: [], forward_user_identity: false,
       auth: { federation_rule_id: 'fdrl_1', organization_id: 'org', identity_token_file: file, workspace_id: 'wrkspc_1' },
     },
-    { fetch: createGuardedFetch({ allowLoopback: true }), timeouts: { upstream_ttfb_ms: 1000 }, observe: (one) => void observed.push(one), now: () => new Date(nowMs) },
+    0,
+    { fetch: guarded, credentialFetch: guarded, timeouts: { upstream_ttfb_ms: 1000 }, observe: (one) => void observed.push(one), now: () => new Date(nowMs) },
   )
   const authorization = async () => {
-    const request = { surface: 'messages', body: new Uint8Array(), model: 'm', stream: false, headers: new Headers({ 'anthropic-beta': 'a' }), query: '', principal: PRINCIPAL } as const
+    const request = { surface: 'messages', body: { bytes: new Uint8Array(), members: [] }, modelAsked: 'm', model: 'm', servedModel: 'm', stream: false, headers: new Headers({ 'anthropic-beta': 'a' }), query: '', principal: PRINCIPAL } as const
     const { headers } = await upstream.prepare(request)
     return [headers.get('authorization'), headers.get('anthropic-beta')]
   }

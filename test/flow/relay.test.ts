@@ -3,6 +3,9 @@ import { connect } from 'node:net'
 import { startWorld, type World } from '../support/gateway.ts'
 import { answerError, answerJson, answerStream, messageEvents, startUpstream, type TestUpstream } from '../support/upstream.ts'
 
+/** All but claude-opus-5, which nobody may use. */
+const MODELS = ['sonnet-5', 'sonnet-5-5', 'sonnet-4-6', 'opus-5-5', 'opus-4-8', 'opus-4-7', 'opus-4-6', 'haiku-5-5', 'haiku-4-5', 'fable-5', 'fable-5-1', 'fable-5-2', 'mythos-5', 'mythos-5-1', 'mythos-5-2'].map((name) => `claude-${name}`)
+
 let world: World
 let second: TestUpstream
 let token: string
@@ -16,6 +19,7 @@ beforeAll(async () => {
         { name: 'second', provider: 'anthropic', base_url: second.url, auth: { oauth_token: 'sk-ant-oat01-second-canary' }, headers: { 'x-house': 'yes' } },
       ],
       limits: { max_request_bytes: 100_000 },
+      managed: { policies: [{ match: {}, cli: { availableModels: MODELS } }] },
     },
   })
   await world.upstream.stop()
@@ -116,9 +120,13 @@ describe('what goes upstream', () => {
 })
 
 describe('when an upstream fails', () => {
+  let sent = 0
+  /** Each time another model: one that fails again and again would be left alone for a while. */
+  const sendAnother = () => send({ ...ask, model: MODELS[sent++ % MODELS.length] })
+
   test.each([401, 402, 403, 404, 429, 500, 501, 502, 503, 529, 302])('the next one answers after a %d, and nothing of the failure reaches the client', async (status) => {
     world.upstream.enqueue(answerError(status, 'canary of the first', { location: second.url }))
-    const response = await send()
+    const response = await sendAnother()
     expect(response.status).toBe(200)
     expect(await response.text()).not.toContain('canary')
     expect(await reportOf(response)).toMatchObject({ upstream: 'second', attempts: 2, status: 200 })
@@ -126,14 +134,14 @@ describe('when an upstream fails', () => {
 
   test('the next one answers after a reset, and after silence', async () => {
     world.upstream.enqueue((answer) => answer.reset(), () => {})
-    expect((await send()).status).toBe(200)
-    expect((await send()).status).toBe(200)
+    expect((await sendAnother()).status).toBe(200)
+    expect((await sendAnother()).status).toBe(200)
     expect(second.requests).toHaveLength(2)
   })
 
   test.each([400, 409, 413, 422])('a %d is the request’s own fault: it is final and unchanged', async (status) => {
     world.upstream.enqueue(answerError(status, 'prompt is too long'))
-    const response = await send()
+    const response = await sendAnother()
     expect(response.status).toBe(status)
     expect((await error(response)).message).toBe('prompt is too long')
     expect(second.requests).toHaveLength(0)
@@ -150,7 +158,7 @@ describe('when an upstream fails', () => {
   ])('all failed with %d and %d: the client hears %d in the upstream’s words', async (one, two, told) => {
     world.upstream.enqueue(answerError(one, `says ${one}`, { 'retry-after': '7' }))
     second.enqueue(answerError(two, `says ${two}`, { 'retry-after': '7' }))
-    const response = await send()
+    const response = await sendAnother()
     expect(response.status).toBe(told)
     expect(response.headers.get('retry-after')).toBe('7')
     expect((await error(response)).message).toBe(`says ${told}`)
@@ -160,7 +168,7 @@ describe('when an upstream fails', () => {
   test('all failed for good: 502 says how many were tried', async () => {
     world.upstream.enqueue(answerError(500, 'canary'))
     second.enqueue((answer) => answer.reset())
-    const response = await send()
+    const response = await sendAnother()
     expect([response.status, await error(response)]).toEqual([502, { type: 'api_error', message: 'all upstreams failed (2 attempted)' }])
   })
 })

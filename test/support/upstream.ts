@@ -75,7 +75,8 @@ const byDefault: Script = (answer, request) => {
   return answerJson(200, message)(answer, request)
 }
 
-export async function startUpstream(): Promise<TestUpstream> {
+/** `otherwise` answers whatever no script was enqueued for. */
+export async function startUpstream(otherwise: Script = byDefault): Promise<TestUpstream> {
   const requests: RecordedRequest[] = []
   const scripts: Script[] = []
   const sockets = new Set<Socket>()
@@ -89,7 +90,7 @@ export async function startUpstream(): Promise<TestUpstream> {
     socket.on('error', () => {})
     readRequests(socket, closed.promise, (request) => {
       requests.push(request)
-      return (scripts.shift() ?? byDefault)(createAnswer(socket), request)
+      return (scripts.shift() ?? otherwise)(createAnswer(socket), request)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

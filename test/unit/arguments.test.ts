@@ -11,6 +11,9 @@ describe('parseArguments', () => {
     [['demo', '--port', '9000'], { name: 'demo', port: 9000, directory: undefined }],
     [['health'], { name: 'health', url: 'http://127.0.0.1:8080' }],
     [['health', 'http://127.0.0.1:9'], { name: 'health', url: 'http://127.0.0.1:9' }],
+    [['models', '--config', 'a.yaml'], { name: 'models', config: 'a.yaml', as: undefined, groups: undefined, json: false }],
+    [['models', '--json', '--config', 'a.yaml', '--as', 'ana@example.com', '--groups', 'a, b,,c d'], { name: 'models', config: 'a.yaml', as: 'ana@example.com', groups: ['a', 'b', 'c d'], json: true }],
+    [['models', '--config=a.yaml', '--groups=', '--json'], { name: 'models', config: 'a.yaml', as: undefined, groups: [], json: true }],
     [['--version'], { name: 'version' }],
     [['serve', '--help'], { name: 'help' }],
   ])('reads %j', (argv, command) => {
@@ -26,6 +29,15 @@ describe('parseArguments', () => {
     [['serve', '--config', 'a', '--secret', 'b'], '"serve" takes no --secret'],
     [['serve', 'a.yaml', '--config', 'b'], 'unexpected "a.yaml"'],
     [['demo', '--port', 'x'], '--port needs a number'],
+    [['models'], '"models" needs --config FILE'],
+    [['models', '--config', 'a', '--as', 'ana'], '--as needs an e-mail address'],
+    [['models', '--config', 'a', '--as', 'a@b@c'], '--as needs an e-mail address'],
+    [['models', '--config', 'a', '--as', '--json'], '--as needs an e-mail address'],
+    [['models', '--config', 'a', '--json=yes'], '--json takes no value'],
+    [['models', '--config', 'a', '--json', '--json'], '--json is given twice'],
+    [['models', '--config', 'a', '--json', 'b'], 'unexpected "b"'],
+    [['serve', '--config', 'a', '--json'], '"serve" takes no --json'],
+    [['--json'], 'a command is needed'],
   ])('refuses %j with a sentence', (argv, problem) => {
     expect(parseArguments(argv)).toEqual({ ok: false, problem })
   })

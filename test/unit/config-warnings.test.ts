@@ -68,8 +68,6 @@ describe('what this version does not serve yet', () => {
     ['metrics', { listen: { public_url: 'https://gw.example.com', metrics: { port: 9090 } } }, 'listen.metrics: accepted; metrics are not served by this version'],
     ['several issuers', { oidc: [{ ...OIDC, name: 'a' }, { ...OIDC, name: 'b' }] }, 'oidc: accepted; this version signs in with the first issuer, https://idp.example.com, alone'],
     ['the desktop', { managed: { policies: [{ match: {}, desktop: {} }] } }, 'managed.policies: desktop and code are accepted; this version serves cli alone'],
-    ['a cloud', { upstreams: [ANTHROPIC, { provider: 'bedrock', name: 'aws', region: 'us-east-1' }] }, 'upstreams: aws is accepted; this version does not speak bedrock and skips it'],
-    ['weights', { upstreams: [{ ...ANTHROPIC, weight: 2 }] }, 'upstreams: weight, priority and max_concurrency are accepted; this version goes by order alone'],
   ])('is said of %s', (_, changes, sentence) => {
     expect(said(changes)).toContain(sentence)
   })

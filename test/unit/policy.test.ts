@@ -95,6 +95,6 @@ describe('managed settings', () => {
     const canonical = (spelling: string) => (spelling.startsWith('claude-haiku-4-5') ? 'claude-haiku-4-5' : undefined)
     const policy = createPolicy({ policies: [{ match: {}, cli: { availableModels: ['claude-haiku-4-5-20251001', 'custom'] } }], default: 'allow' } as never, canonical)
     const person = policy.forPerson({ email: undefined, groups: [] })
-    expect([person.allowsModel('claude-haiku-4-5'), person.allowsModel('custom'), person.allowsModel('claude-opus-5')]).toEqual([true, true, false])
+    expect(['claude-haiku-4-5', 'claude-haiku-4-5-20251001', 'custom', 'claude-opus-5'].map(person.allowsModel)).toEqual([true, true, true, false])
   })
 })

@@ -12,6 +12,7 @@ const RENDERING: Record<ErrorKind, { status: number; type: string }> = {
   rate_limited: { status: 429, type: 'rate_limit_error' },
   not_supported: { status: 501, type: 'not_supported' },
   upstream_failed: { status: 502, type: 'api_error' },
+  overloaded: { status: 529, type: 'overloaded_error' },
   unavailable: { status: 503, type: 'api_error' },
   internal: { status: 500, type: 'api_error' },
 }

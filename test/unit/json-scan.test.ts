@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { scanObject, textOf } from '../../src/relay/scan.ts'
-import { spliceBody } from '../../src/relay/splice.ts'
+import { scanObject, textOf } from '../../src/json/scan.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
-const NONE: ReadonlySet<string> = new Set()
 
 /** A small generator of its own (mulberry32), so that a failure can be run again. */
 function randomFrom(seed: number): () => number {
@@ -98,33 +96,7 @@ describe('scanObject', () => {
   })
 })
 
-describe('spliceBody', () => {
-  const splice = (text: string, model: string, asked: string, dropped = NONE) => {
-    const body = bytes(text)
-    const scan = scanObject(body)
-    if (!scan.ok) throw new Error('the test document is not JSON')
-    const spliced = spliceBody(body, scan.members, model, asked, dropped)
-    return { same: spliced === body, text: Buffer.from(spliced).toString() }
-  }
-
-  test('hands over the very same bytes when nothing changes', () => {
-    expect(splice('{"model":"a","n":1.0}', 'a', 'a').same).toBe(true)
-  })
-
-  test('names the model anew and leaves every other byte', () => {
-    expect(splice('{ "n":1.0, "model" : "a", "big":12345678901234567890 }', 'b"', 'a').text).toBe('{ "n":1.0, "model" : "b\\"", "big":12345678901234567890 }')
-  })
-
-  test('leaves dropped members out', () => {
-    expect(splice('{"tags":["x"],"model":"a","n":1.0}', 'a', 'a', new Set(['tags'])).text).toBe('{"model":"a","n":1.0}')
-  })
-
-  // T149
-  test('sends the last of a name given twice, in any spelling, and none of the others', () => {
-    expect(splice('{"model":"cheap","n":1,"mod\\u0065l":"dear"}', 'dear', 'dear').text).toBe('{"n":1,"mod\\u0065l":"dear"}')
-    expect(splice('{"model":"cheap","model":"dear"}', 'renamed', 'dear').text).toBe('{"model":"renamed"}')
-  })
-
+describe('textOf', () => {
   test('reads the text of an escaped value', () => {
     const body = bytes('"cl\\u0061ude"')
     expect(textOf(body, 0, body.length)).toBe('claude')

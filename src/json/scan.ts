@@ -1,5 +1,5 @@
-// One pass over a request body: the whole of JSON's grammar is checked, no object is built, and the top level's members
-// are located. What goes upstream later are the same bytes, so what was checked is what is sent.
+// One pass over JSON as bytes: the whole grammar is checked, no object is built, and the top level's members are located.
+// What goes upstream later are the same bytes, so what was checked is what is sent.
 import { isUtf8 } from 'node:buffer'
 
 export interface Member {
@@ -19,6 +19,12 @@ const [OBJECT, ARRAY] = [1, 2]
 const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, PLUS, DOT] = [0x22, 0x5c, 0x2c, 0x3a, 0x2d, 0x2b, 0x2e]
 const [BRACE_OPEN, BRACE_CLOSE, BRACKET_OPEN, BRACKET_CLOSE] = [0x7b, 0x7d, 0x5b, 0x5d]
 const FAILED = -1
+
+/** Checked JSON with the members of its top level. */
+export interface JsonObject {
+  readonly bytes: Uint8Array
+  readonly members: readonly Member[]
+}
 
 /** Locates the members of a JSON object. A byte order mark, invalid UTF-8 or anything after the object is invalid. */
 export function scanObject(bytes: Uint8Array): Scan {
@@ -52,6 +58,37 @@ function scanMembers(bytes: Uint8Array, open: number, members: Member[]): number
     if (bytes[at] !== COMMA) return FAILED
     at = skipSpace(bytes, at + 1)
   }
+}
+
+/** The members of the object that opens at `open`, in JSON that `scanObject` has checked. */
+export function membersOf(bytes: Uint8Array, open: number): Member[] {
+  const members: Member[] = []
+  scanMembers(bytes, open, members)
+  return members
+}
+
+/** Where the items of the array that opens at `open` begin, in JSON that `scanObject` has checked. */
+export function itemsOf(bytes: Uint8Array, open: number): number[] {
+  const items: number[] = []
+  let at = skipSpace(bytes, open + 1)
+  while (at < bytes.length && bytes[at] !== BRACKET_CLOSE) {
+    items.push(at)
+    at = skipSpace(bytes, skipValue(bytes, at))
+    if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1)
+  }
+  return items
+}
+
+export function isObjectAt(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === BRACE_OPEN
+}
+
+export function isArrayAt(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === BRACKET_OPEN
+}
+
+export function isStringAt(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === QUOTE
 }
 
 /** The string between two offsets, escapes resolved, so that `mod\u0065l` is `model`. */

@@ -1,0 +1,62 @@
+// A passive circuit breaker for one model of one upstream: what fails is left alone for a while, then one request tries it.
+// It chooses between upstreams and never refuses on its own: a request with nowhere else to go is still sent. Pure.
+
+export interface Breaker {
+  readonly failures: number
+  /** Milliseconds on the caller's monotonic clock; undefined while closed. */
+  readonly openUntilMs: number | undefined
+  /** How often it has opened since the last success. */
+  readonly openings: number
+  /** One request is finding out whether the upstream is back. */
+  readonly isProbing: boolean
+}
+
+export type BreakerState = 'closed' | 'open' | 'half_open'
+
+export const CLOSED: Breaker = { failures: 0, openUntilMs: undefined, openings: 0, isProbing: false }
+
+const FAILURES_TO_OPEN = 5
+const OPEN_MS = 15_000
+const LONGEST_OPEN_MS = 120_000
+/** A cloud may ask for hours when a quota of the day is used up; somebody may raise it meanwhile. */
+const LONGEST_RETRY_AFTER_MS = 300_000
+
+export function breakerState({ openUntilMs, isProbing }: Breaker, nowMs: number): BreakerState {
+  if (openUntilMs === undefined) return 'closed'
+  return isProbing || nowMs >= openUntilMs ? 'half_open' : 'open'
+}
+
+/** Whether a request may go there as if nothing had happened. While one probes, the others still keep away. */
+export function admits(breaker: Breaker, nowMs: number): boolean {
+  return breakerState(breaker, nowMs) === 'closed' || (!breaker.isProbing && nowMs >= (breaker.openUntilMs ?? 0))
+}
+
+/** A request goes there. */
+export function started(breaker: Breaker): Breaker {
+  return breaker.openUntilMs === undefined ? breaker : { ...breaker, isProbing: true }
+}
+
+/** A request ended without a verdict: its client left, or it says nothing of the upstream. */
+export function undecided(breaker: Breaker): Breaker {
+  return breaker.isProbing ? { ...breaker, isProbing: false } : breaker
+}
+
+/** `retryAfterMs` is how long the upstream asked to be left alone: that opens at once. */
+export function failed(breaker: Breaker, nowMs: number, retryAfterMs?: number): Breaker {
+  const failures = breaker.failures + 1
+  const opens = retryAfterMs !== undefined || breaker.openUntilMs !== undefined || failures >= FAILURES_TO_OPEN
+  if (!opens) return { ...breaker, failures }
+  const openMs = retryAfterMs === undefined ? Math.min(LONGEST_OPEN_MS, OPEN_MS * 2 ** breaker.openings) : Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs)
+  return { failures, openUntilMs: Math.max(breaker.openUntilMs ?? 0, nowMs + openMs), openings: breaker.openings + 1, isProbing: false }
+}
+
+/** RFC 9110 §10.2.3: seconds or a date; `retry-after-ms` is more exact where it is given. Undefined when there is none. */
+export function readRetryAfter(headers: Headers, wallMs: number): number | undefined {
+  const exact = Number(headers.get('retry-after-ms') ?? Number.NaN)
+  if (exact >= 0) return exact
+  const text = headers.get('retry-after')
+  if (text === null) return undefined
+  if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1000
+  const dateMs = Date.parse(text)
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - wallMs)
+}

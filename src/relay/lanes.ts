@@ -1,0 +1,79 @@
+// The upstreams as requests see them: in which order they are tried, how busy each is, which are left alone for a while.
+import type { Upstream } from '../upstream/upstream.ts'
+import { admits, breakerState, CLOSED, failed, started, undecided, type Breaker, type BreakerState } from './breaker.ts'
+
+export interface Lane {
+  readonly upstream: Upstream
+  /** Requests under way, streams included. */
+  readonly inFlight: number
+  isFull(): boolean
+  /** Whether the breaker of this model lets requests through as usual. */
+  admits(model: string, nowMs: number): boolean
+  /** A request of this model is sent. Exactly one of the verdict's calls follows. */
+  start(model: string): Verdict
+  /** Every model whose breaker is not closed. */
+  breakers(nowMs: number): { model: string; state: BreakerState; failures: number }[]
+}
+
+/** What a request says of an upstream's health. `done` ends its place in the lane, whenever that is. */
+export interface Verdict {
+  succeeded(): void
+  failed(nowMs: number, retryAfterMs?: number): void
+  undecided(): void
+  done(): void
+}
+
+/** Names of models are the operator's and the catalogue's; this only bounds a mistake. */
+const MAX_MODELS = 1000
+
+export function createLane(upstream: Upstream): Lane {
+  const breakers = new Map<string, Breaker>()
+  let inFlight = 0
+
+  /** A closed breaker is not kept. */
+  function change(model: string, to: (breaker: Breaker) => Breaker): void {
+    const next = to(breakers.get(model) ?? CLOSED)
+    breakers.delete(model)
+    if (next.failures > 0 && breakers.size < MAX_MODELS) breakers.set(model, next)
+  }
+
+  return {
+    upstream,
+    get inFlight() {
+      return inFlight
+    },
+    isFull: () => upstream.maxConcurrency !== undefined && inFlight >= upstream.maxConcurrency,
+    admits: (model, nowMs) => admits(breakers.get(model) ?? CLOSED, nowMs),
+    start(model) {
+      inFlight++
+      change(model, started)
+      let isDone = false
+      return {
+        succeeded: () => void breakers.delete(model),
+        failed: (nowMs, retryAfterMs) => change(model, (breaker) => failed(breaker, nowMs, retryAfterMs)),
+        undecided: () => change(model, undecided),
+        done() {
+          if (!isDone) inFlight--
+          isDone = true
+        },
+      }
+    },
+    breakers: (nowMs) => [...breakers].map(([model, breaker]) => ({ model, state: breakerState(breaker, nowMs), failures: breaker.failures })),
+  }
+}
+
+/**
+ * The order for one person: by priority; inside one priority by weight, and always the same for the same person, so that
+ * the prompt caches of their conversations stay warm. When an upstream comes or goes, only its own people move.
+ */
+export function orderFor(person: string, lanes: readonly Lane[]): readonly Lane[] {
+  if (lanes.length < 2) return lanes
+  const scores = new Map(lanes.map((lane) => [lane, score(person, lane.upstream)]))
+  return lanes.toSorted((a, b) => a.upstream.priority - b.upstream.priority || (scores.get(b) as number) - (scores.get(a) as number))
+}
+
+/** Weighted rendezvous hashing: the highest of `-weight / ln(h)`, with h drawn from (0,1) by the person and the upstream. */
+function score(person: string, { name, weight }: Upstream): number {
+  const drawn = (Number(BigInt.asUintN(52, Bun.hash.xxHash64(`${person}\0${name}`) as bigint)) + 0.5) / 2 ** 52
+  return -weight / Math.log(drawn)
+}

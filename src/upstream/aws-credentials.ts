@@ -1,0 +1,57 @@
+// The AWS keys that requests are signed with: the configuration's own or the default chain's, then perhaps a role's.
+import { env } from 'node:process'
+import type { Principal } from '../principal.ts'
+import { loadFromDefaultChain } from './aws-default-chain.ts'
+import type { AwsKeys } from './aws-keys.ts'
+import { createSessions } from './aws-sessions.ts'
+import { assumeRole, StsRefusal, type Role } from './aws-sts.ts'
+import type { AssumeRoleConfig } from './config.ts'
+import { keepFresh, type Credential, type CredentialDeps } from './credential.ts'
+
+export type { AwsKeys } from './aws-keys.ts'
+
+export interface AwsCredentials {
+  /** Living keys, for the person where a session per person is asked for. Throws CredentialError. */
+  keysFor(principal: Principal): Promise<AwsKeys>
+  /** The upstream refused them although they should live: the next keysFor waits for new ones. */
+  refused(principal: Principal): void
+  state(): ReturnType<Credential<unknown>['state']>
+}
+
+/** What STS calls keys that are not, or no longer, valid. */
+const STALE_KEYS: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'InvalidClientTokenId', 'UnrecognizedClientException', 'SignatureDoesNotMatch'])
+
+/** `keys` undefined: the default chain. `assumeRole` sits on top of either. The environment is read when keys are needed, not before. */
+export function createAwsCredentials(config: { region: string; keys: AwsKeys | undefined; assumeRole: AssumeRoleConfig | undefined }, deps: CredentialDeps): AwsCredentials {
+  const { keys, assumeRole: role } = config
+  // The process's own environment, because the AWS SDK reads that one, and the halves of one chain must see the same.
+  const context = { environment: env, region: config.region, fetch: deps.fetch, now: deps.now }
+  const base = keepFresh(keys === undefined ? () => loadFromDefaultChain(context) : async () => ({ value: keys, expiresAtMs: Number.POSITIVE_INFINITY }), deps)
+  if (role === undefined) return forEverybody(base)
+  const open = (sessionName: string) => keepFresh(() => openSession({ arn: role.role_arn, sessionName, externalId: role.external_id, durationSeconds: role.duration_seconds }), deps)
+
+  /** When STS refuses the keys themselves, newer ones are tried once: files and tokens are rotated at any time. */
+  async function openSession(asked: Role) {
+    const first = await base.get()
+    try {
+      return await assumeRole(asked, first, context)
+    } catch (error) {
+      if (!(error instanceof StsRefusal) || !STALE_KEYS.has(error.code)) throw error
+      // Another session may have had them renewed meanwhile.
+      if (areSame(await base.get(), first)) base.refused()
+      const newer = await base.get()
+      if (areSame(newer, first)) throw error
+      return assumeRole(asked, newer, context)
+    }
+  }
+
+  return role.session_per_person ? { ...createSessions(open), state: base.state } : forEverybody(open('gatehouse'))
+}
+
+function forEverybody(credential: Credential<AwsKeys>): AwsCredentials {
+  return { keysFor: credential.get, refused: credential.refused, state: credential.state }
+}
+
+function areSame(a: AwsKeys, b: AwsKeys): boolean {
+  return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken
+}

@@ -1,0 +1,132 @@
+// Bedrock's event stream as the Messages API's server-sent events. Each chunk frame holds one event, base64 in JSON.
+import { editObject } from '../json/edit.ts'
+import { scanObject } from '../json/scan.ts'
+import { createFrameReader, FrameError, type Frame } from './event-stream.ts'
+import type { ClientError, Decoder } from './upstream.ts'
+
+/** What an exception in mid-stream means to the client; `type` is the frame's `:exception-type` or `:error-code`. */
+export type ExplainException = (type: string, payload: Buffer) => Pick<ClientError, 'type' | 'message'>
+
+const [LF, CR, QUOTE] = [0x0a, 0x0d, 0x22]
+const START = '{"bytes":"'
+const TYPE_START = '{"type":"'
+/** Facts about the account's invocation, put beside the event. */
+const OWN_MEMBERS = 'amazon-bedrock-'
+const METRICS = 'amazon-bedrock-invocationMetrics'
+const encoder = new TextEncoder()
+const EVENT_END = encoder.encode('\n\n')
+const NOTHING = new Uint8Array()
+
+/** `note` hears what the client is not told: the text of an exception, what is wrong with a frame. */
+export function createBedrockDecoder(explain: ExplainException, note: (text: string) => void): Decoder {
+  const reader = createFrameReader()
+  const heads = new Map<string, Uint8Array>()
+  let isStopped = false
+  /** The answer broke off and the client has been told. */
+  let isBroken = false
+  let metrics: Record<string, unknown> | undefined
+
+  function headOf(type: string): Uint8Array {
+    const known = heads.get(type)
+    if (known !== undefined) return known
+    const head = encoder.encode(`event: ${type}\ndata: `)
+    // The types of a protocol are few; an upstream that makes them up is not remembered for it.
+    if (heads.size < 64) heads.set(type, head)
+    return head
+  }
+
+  function breakOff(type: string, message: string): Uint8Array {
+    isBroken = true
+    return encoder.encode(`event: error\ndata: ${JSON.stringify({ type: 'error', error: { type, message } })}\n\n`)
+  }
+
+  function translate({ headers, payload }: Frame, parts: Uint8Array[]): void {
+    const messageType = headers.get(':message-type')
+    if (messageType !== 'event') {
+      const name = headers.get(':exception-type') ?? headers.get(':error-code') ?? 'unknown'
+      note(`${name} in mid-stream: ${payload.toString('utf8', 0, 1000)} ${headers.get(':error-message') ?? ''}`.trim())
+      const { type, message } = explain(name, payload)
+      parts.push(breakOff(type, message))
+      return
+    }
+    const event = eventOf(payload)
+    const type = event && typeOf(event)
+    // Without a type it is a keep-alive of something on the way.
+    if (event === undefined || type === undefined) return
+    isStopped ||= type === 'message_stop'
+    parts.push(headOf(type), oneLine(event.includes(OWN_MEMBERS) ? withoutOwnMembers(event) : event), EVENT_END)
+  }
+
+  function withoutOwnMembers(event: Buffer): Uint8Array {
+    const scan = scanObject(event)
+    if (!scan.ok) return event
+    const own = scan.members.filter(({ name }) => name.startsWith(OWN_MEMBERS))
+    const reported = own.findLast(({ name }) => name === METRICS)
+    if (reported !== undefined) metrics = parse(event.toString('utf8', reported.valueStart, reported.end)) ?? metrics
+    return editObject({ bytes: event, members: scan.members }, { drop: new Set(own.map(({ name }) => name)) })
+  }
+
+  return {
+    decode(chunk) {
+      if (isBroken) return NOTHING
+      const parts: Uint8Array[] = []
+      try {
+        for (const frame of reader.read(chunk)) if (!isBroken) translate(frame, parts)
+      } catch (error) {
+        if (!(error instanceof FrameError)) throw error
+        note(error.message)
+        parts.push(breakOff('api_error', 'the upstream sent a damaged event stream'))
+      }
+      return parts.length === 0 ? NOTHING : Buffer.concat(parts)
+    },
+    end() {
+      if (isBroken) return { bytes: NOTHING, isWhole: false }
+      if (isStopped && reader.pending() === 0) return { bytes: NOTHING, isWhole: true }
+      return { bytes: breakOff('api_error', 'the upstream connection was lost'), isWhole: false }
+    },
+    usage: () => metrics && usageOf(metrics),
+  }
+}
+
+/** The event of a chunk `{"bytes":"<base64>","p":"<padding>"}`. */
+function eventOf(payload: Buffer): Buffer | undefined {
+  if (payload.toString('latin1', 0, START.length) === START) {
+    const end = payload.indexOf(QUOTE, START.length)
+    return end < 0 ? undefined : Buffer.from(payload.toString('latin1', START.length, end), 'base64')
+  }
+  const bytes = parse(payload.toString('utf8'))?.bytes
+  return typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : undefined
+}
+
+function typeOf(event: Buffer): string | undefined {
+  const end = event.indexOf(QUOTE, TYPE_START.length)
+  const first = event.toString('latin1', 0, TYPE_START.length) === TYPE_START && end > 0 ? event.toString('latin1', TYPE_START.length, end) : undefined
+  const type = first ?? parse(event.toString('utf8'))?.type
+  // It becomes a line of the stream: nothing that could begin another one.
+  return typeof type === 'string' && /^[\w.-]+$/.test(type) ? type : undefined
+}
+
+/** A line end inside an event would cut it in two. */
+function oneLine(event: Uint8Array): Uint8Array {
+  if (!event.includes(LF) && !event.includes(CR)) return event
+  return encoder.encode(JSON.stringify(parse(Buffer.from(event).toString('utf8')) ?? null))
+}
+
+/** `inputTokenCount` and its kin in the names of the Messages API. */
+function usageOf({ inputTokenCount, outputTokenCount, cacheReadInputTokenCount, cacheWriteInputTokenCount }: Record<string, unknown>): unknown {
+  return {
+    input_tokens: inputTokenCount,
+    output_tokens: outputTokenCount,
+    cache_read_input_tokens: cacheReadInputTokenCount,
+    cache_creation_input_tokens: cacheWriteInputTokenCount,
+  }
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,42 @@
+// What every upstream is made from.
+import type { GuardedFetch } from '../egress/guarded-fetch.ts'
+import type { Observe } from '../observe/events.ts'
+import type { TimeoutsConfig, UpstreamConfig } from './config.ts'
+import type { CredentialDeps } from './credential.ts'
+import type { Upstream } from './upstream.ts'
+
+export interface UpstreamDeps {
+  fetch: GuardedFetch
+  /** Reaches the platform's metadata services besides: for credentials alone. */
+  credentialFetch: GuardedFetch
+  timeouts: TimeoutsConfig
+  observe: Observe
+  now: () => Date
+}
+
+type Common = Pick<Upstream, 'name' | 'provider' | 'models' | 'ttfbMs' | 'proxy' | 'failoverOn' | 'priority' | 'weight' | 'maxConcurrency'>
+
+/** What the configuration says of an upstream whatever its provider; `position` is its place in the list. */
+export function commonOf(config: UpstreamConfig, position: number, deps: UpstreamDeps): Common {
+  return {
+    name: config.name,
+    provider: config.provider,
+    models: config.models,
+    ttfbMs: config.timeouts?.upstream_ttfb_ms ?? deps.timeouts.upstream_ttfb_ms,
+    proxy: config.proxy,
+    failoverOn: new Set(config.failover_on),
+    priority: config.priority ?? position,
+    weight: config.weight,
+    maxConcurrency: config.max_concurrency,
+  }
+}
+
+/** For the credentials of one upstream. Through its forward proxy, if it has one: behind it there may be no other way out. */
+export function credentialDeps(config: UpstreamConfig, deps: UpstreamDeps): CredentialDeps {
+  return { name: `upstream ${config.name}`, fetch: deps.credentialFetch, observe: deps.observe, now: deps.now }
+}
+
+/** The operator's own headers. */
+export function setStaticHeaders(headers: Headers, config: UpstreamConfig): void {
+  for (const [name, value] of Object.entries(config.headers)) headers.set(name, value.reveal())
+}

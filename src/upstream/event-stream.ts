@@ -1,0 +1,94 @@
+// The framing of `application/vnd.amazon.eventstream`, as bytes come:
+//   u32 total length | u32 headers length | u32 CRC of those | headers | payload | u32 CRC of all before it
+//   header = u8 name length | name | u8 type | value
+import { crc32 } from 'node:zlib'
+
+export interface Frame {
+  /** String headers alone: every other type carries nothing that is needed here. */
+  readonly headers: ReadonlyMap<string, string>
+  readonly payload: Buffer
+}
+
+export interface FrameReader {
+  /** The frames that are complete now. Throws FrameError for what is no such stream. */
+  read(chunk: Uint8Array): Frame[]
+  /** Bytes of a frame that is not complete yet. */
+  pending(): number
+}
+
+export class FrameError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'FrameError'
+  }
+}
+
+const PRELUDE_BYTES = 12
+const CRC_BYTES = 4
+/** Of the payload and of the headers, in the protocol's own limits. */
+const MAX_FRAME_BYTES = 24 * 1024 * 1024
+const MAX_HEADERS_BYTES = 128 * 1024
+/** Sizes of the values of types 0 to 9; -1 has its length before it. */
+const VALUE_BYTES = [0, 0, 1, 2, 4, 8, -1, -1, 8, 16]
+const STRING = 7
+
+export function createFrameReader(): FrameReader {
+  let pending: Buffer | undefined
+  /** Most frames of a stream have the very same headers. */
+  let lastBlock: Buffer | undefined
+  let lastHeaders: ReadonlyMap<string, string> = new Map()
+
+  function headersOf(block: Buffer): ReadonlyMap<string, string> {
+    if (lastBlock === undefined || !lastBlock.equals(block)) {
+      lastHeaders = readHeaders(block)
+      lastBlock = Buffer.from(block)
+    }
+    return lastHeaders
+  }
+
+  return {
+    read(chunk) {
+      const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      const bytes = pending === undefined ? fresh : Buffer.concat([pending, fresh])
+      const frames: Frame[] = []
+      let at = 0
+      while (bytes.length - at >= PRELUDE_BYTES) {
+        const length = bytes.readUInt32BE(at)
+        const headersLength = bytes.readUInt32BE(at + 4)
+        checkPrelude(bytes, at, length, headersLength)
+        if (bytes.length - at < length) break
+        if (crc32(bytes.subarray(at, at + length - CRC_BYTES)) !== bytes.readUInt32BE(at + length - CRC_BYTES)) throw new FrameError('a frame does not match its checksum')
+        const payloadAt = at + PRELUDE_BYTES + headersLength
+        frames.push({ headers: headersOf(bytes.subarray(at + PRELUDE_BYTES, payloadAt)), payload: bytes.subarray(payloadAt, at + length - CRC_BYTES) })
+        at += length
+      }
+      // Copied: the chunk's memory may be used again.
+      pending = at === bytes.length ? undefined : Buffer.from(bytes.subarray(at))
+      return frames
+    },
+    pending: () => pending?.length ?? 0,
+  }
+}
+
+/** Before a length is believed, so that four stray bytes cannot make the reader wait for gigabytes. */
+function checkPrelude(bytes: Buffer, at: number, length: number, headersLength: number): void {
+  if (crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32BE(at + 8)) throw new FrameError('a prelude does not match its checksum')
+  if (length > MAX_FRAME_BYTES || headersLength > MAX_HEADERS_BYTES || length < PRELUDE_BYTES + headersLength + CRC_BYTES) throw new FrameError('a frame has an impossible length')
+}
+
+function readHeaders(block: Buffer): ReadonlyMap<string, string> {
+  const headers = new Map<string, string>()
+  for (let at = 0; at < block.length; ) {
+    const nameEnd = at + 1 + (block[at] as number)
+    const type = block[nameEnd]
+    const fixed = type === undefined ? undefined : VALUE_BYTES[type]
+    if (fixed === undefined) throw new FrameError('a frame has a header of an unknown type')
+    const valueAt = nameEnd + 1 + (fixed < 0 ? 2 : 0)
+    if (fixed < 0 && valueAt > block.length) throw new FrameError('a header ends beyond its frame')
+    const end = valueAt + (fixed < 0 ? block.readUInt16BE(nameEnd + 1) : fixed)
+    if (end > block.length) throw new FrameError('a header ends beyond its frame')
+    if (type === STRING) headers.set(block.toString('utf8', at + 1, nameEnd), block.toString('utf8', valueAt, end))
+    at = end
+  }
+  return headers
+}

@@ -1,0 +1,79 @@
+// Clouds that speak the Messages API itself. What the client sends is an open list there: it goes as it is, without what
+// the operator's lists or a refusal took out.
+import { editObject } from '../json/edit.ts'
+import { betasFor, readBetas } from './betas.ts'
+import { explainCloudError, readRefusal } from './cloud-errors.ts'
+import type { UpstreamConfig } from './config.ts'
+import { commonOf, setStaticHeaders, type UpstreamDeps } from './deps.ts'
+import { refusedFields } from './fields.ts'
+import { generationOf } from './generation.ts'
+import { createLearned } from './learned.ts'
+import type { SignedRequest } from './sigv4.ts'
+import type { CredentialState, Refusal, Surface, Upstream, UpstreamRequest } from './upstream.ts'
+
+export interface MessagesCloud {
+  /** Of a surface, without the query. */
+  url(surface: Surface): string
+  /** Puts credential and workspace on the headers. Throws CredentialError. */
+  authorize(request: SignedRequest, from: UpstreamRequest): Promise<void>
+  /** Whether a credential was over and the next one will be new. */
+  renewIfOver(refusal: Refusal, from: UpstreamRequest): boolean
+  credential(): CredentialState | undefined
+  /** What to ask for, where it is not the plain model; `without` are top-level fields that say the same. */
+  variant?(request: UpstreamRequest): { readonly model: string; readonly without: readonly string[] }
+  /** Headers that name a request, first one there counts. */
+  readonly requestIds: readonly string[]
+}
+
+/** The hop's own: set after a signature, which must not cover what a proxy may change. */
+const UNSIGNED = ['user-agent', 'accept-encoding']
+
+export function createMessagesCloud(config: UpstreamConfig, position: number, deps: UpstreamDeps, cloud: MessagesCloud): Upstream {
+  const learned = createLearned(deps.now)
+
+  const sentBetas = ({ headers, model, servedModel }: UpstreamRequest): string[] => {
+    const refused = learned.betas(model)
+    return betasFor(config.provider, readBetas(headers.get('anthropic-beta')), generationOf(servedModel), config.betas ?? {}).filter((beta) => !refused.has(beta))
+  }
+
+  return {
+    ...commonOf(config, position, deps),
+    region: 'region' in config ? config.region : undefined,
+    async prepare(request) {
+      const { body: asked, headers: client, servedModel, modelAsked } = request
+      const { model, without } = cloud.variant?.(request) ?? { model: request.model, without: [] }
+      const betas = sentBetas(request)
+      const body = editObject(asked, {
+        drop: new Set(without),
+        replace: model === modelAsked ? {} : { model: JSON.stringify(model) },
+        inside: refusedFields(config.provider, asked, { betas, generation: generationOf(servedModel) }, learned.paths(request.model)),
+      })
+      const headers = new Headers(client)
+      for (const name of UNSIGNED) headers.delete(name)
+      if (betas.length === 0) headers.delete('anthropic-beta')
+      else headers.set('anthropic-beta', betas.join(','))
+      setStaticHeaders(headers, config)
+      const url = cloud.url(request.surface) + request.query
+      await cloud.authorize({ url, headers, body }, request)
+      for (const name of UNSIGNED) headers.set(name, client.get(name) ?? '')
+      return { url, headers, body }
+    },
+    amend(refusal, request) {
+      if (cloud.renewIfOver(refusal, request)) return 'its credential was over'
+      if (refusal.status !== 400) return undefined
+      const left = learned.learn(readRefusal(refusal.body).text, request, sentBetas(request))
+      return left && `left out: ${left}`
+    },
+    explain: (refusal, request) => explainCloudError(refusal, request),
+    requestId: (headers) => cloud.requestIds.map((name) => headers.get(name)).find((id) => id !== null) ?? undefined,
+    credential: () => cloud.credential(),
+    leftOut: () => learned.list(),
+  }
+}
+
+const PATHS: Readonly<Record<Surface, string>> = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' }
+
+/** The Messages API's own paths behind a base. */
+export function messagesUrl(base: string): (surface: Surface) => string {
+  return (surface) => base + PATHS[surface]
+}

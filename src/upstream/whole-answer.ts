@@ -1,0 +1,24 @@
+// For a small answer that can only be read whole.
+import type { Decoder } from './upstream.ts'
+
+const NOTHING = new Uint8Array()
+/** A count, nothing more. */
+const MAX_BYTES = 64 * 1024
+
+/** `translate` gives the answer in the Messages API's words, or undefined when it cannot; then what the upstream said is not whole. */
+export function wholeAnswerDecoder(translate: (answer: Uint8Array) => Uint8Array | undefined): Decoder {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  return {
+    decode(chunk) {
+      length += chunk.byteLength
+      if (length <= MAX_BYTES) chunks.push(chunk.slice())
+      return NOTHING
+    },
+    end() {
+      const bytes = length <= MAX_BYTES ? translate(Buffer.concat(chunks)) : undefined
+      return { bytes: bytes ?? NOTHING, isWhole: bytes !== undefined }
+    },
+    usage: () => undefined,
+  }
+}
