@@ -114,7 +114,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
   const credentialFetch = createGuardedFetch({ allowLoopback, exempt: platformHosts(environment) })
-  const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, timeouts: config.timeouts, observe, now })
+  const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
   const policy = createPolicy(config.managed, canonicalModelId)
   const allowsModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).allowsModel(modelId)
 

@@ -1,12 +1,12 @@
-import { createAnthropic } from './anthropic.ts'
-import { createAnthropicGoogleCloud } from './anthropic-google-cloud.ts'
-import { createAnthropicAws, createMantle } from './aws-messages.ts'
-import { createBedrock } from './bedrock.ts'
+import { createAnthropic } from './anthropic/anthropic.ts'
+import { createAnthropicGoogleCloud } from './google/anthropic-google-cloud.ts'
+import { createAnthropicAws, createMantle } from './aws/messages.ts'
+import { createBedrock } from './aws/bedrock.ts'
 import type { UpstreamConfig } from './config.ts'
 import type { UpstreamDeps } from './deps.ts'
-import { createFoundry } from './foundry.ts'
+import { createFoundry } from './azure/foundry.ts'
 import type { Upstream } from './upstream.ts'
-import { createVertex } from './vertex.ts'
+import { createVertex } from './google/vertex.ts'
 
 /** The upstreams in the order of the configuration. Nothing is called and no credential is fetched before the first request. */
 export function createUpstreams(configs: readonly UpstreamConfig[], deps: UpstreamDeps): Upstream[] {

@@ -24,7 +24,11 @@ export interface Credential<value> {
 export interface CredentialDeps extends CredentialOptions {
   /** Reaches the platform's metadata services, besides what every request may reach. */
   readonly fetch: GuardedFetch
+  /** Where platforms say who this machine is and where its credentials are. */
+  readonly environment: Environment
 }
+
+export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface CredentialOptions {
   /** Whose it is, for the log: `upstream bedrock`. */

@@ -2,13 +2,14 @@
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { Observe } from '../observe/events.ts'
 import type { TimeoutsConfig, UpstreamConfig } from './config.ts'
-import type { CredentialDeps } from './credential.ts'
+import type { CredentialDeps, Environment } from './credential.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface UpstreamDeps {
   fetch: GuardedFetch
   /** Reaches the platform's metadata services besides: for credentials alone. */
   credentialFetch: GuardedFetch
+  environment: Environment
   timeouts: TimeoutsConfig
   observe: Observe
   now: () => Date
@@ -33,7 +34,7 @@ export function commonOf(config: UpstreamConfig, position: number, deps: Upstrea
 
 /** For the credentials of one upstream. Through its forward proxy, if it has one: behind it there may be no other way out. */
 export function credentialDeps(config: UpstreamConfig, deps: UpstreamDeps): CredentialDeps {
-  return { name: `upstream ${config.name}`, fetch: deps.credentialFetch, observe: deps.observe, now: deps.now }
+  return { name: `upstream ${config.name}`, fetch: deps.credentialFetch, environment: deps.environment, observe: deps.observe, now: deps.now }
 }
 
 /** The operator's own headers. */

@@ -8,7 +8,7 @@ import { commonOf, setStaticHeaders, type UpstreamDeps } from './deps.ts'
 import { refusedFields } from './fields.ts'
 import { generationOf } from './generation.ts'
 import { createLearned } from './learned.ts'
-import type { SignedRequest } from './sigv4.ts'
+import type { SignedRequest } from './aws/sigv4.ts'
 import type { CredentialState, Refusal, Surface, Upstream, UpstreamRequest } from './upstream.ts'
 
 export interface MessagesCloud {

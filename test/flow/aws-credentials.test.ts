@@ -7,8 +7,8 @@ import { createGuardedFetch, type GuardedFetch } from '../../src/egress/guarded-
 import { platformHosts } from '../../src/egress/platform-hosts.ts'
 import type { Observation } from '../../src/observe/events.ts'
 import type { Principal } from '../../src/principal.ts'
-import { createAwsCredentials, type AwsKeys } from '../../src/upstream/aws-credentials.ts'
-import { createSessions } from '../../src/upstream/aws-sessions.ts'
+import { createAwsCredentials, type AwsKeys } from '../../src/upstream/aws/credentials.ts'
+import { createSessions } from '../../src/upstream/aws/sessions.ts'
 import type { AssumeRoleConfig } from '../../src/upstream/config.ts'
 import type { Credential } from '../../src/upstream/credential.ts'
 import { startMetadata, type FakeMetadata } from '../support/clouds/aws-metadata.ts'
@@ -87,7 +87,7 @@ function guarded(): GuardedFetch {
 
 function create({ keys, assumeRole }: { keys?: AwsKeys; assumeRole?: AssumeRoleConfig } = {}) {
   const observed: Observation[] = []
-  const credentials = createAwsCredentials({ region: REGION, keys, assumeRole }, { name: 'upstream bedrock', fetch: guarded(), observe: (one) => void observed.push(one), now })
+  const credentials = createAwsCredentials({ region: REGION, keys, assumeRole }, { name: 'upstream bedrock', fetch: guarded(), environment: process.env, observe: (one) => void observed.push(one), now })
   return { ...credentials, observed, get: () => credentials.keysFor(ALICE) }
 }
 
@@ -354,7 +354,7 @@ describe('the metadata service of an instance', () => {
   test('is out of reach for a fetch without the exemption for metadata hosts', async () => {
     set({ AWS_EC2_METADATA_SERVICE_ENDPOINT: 'http://169.254.169.254' })
     const fetch = createGuardedFetch({ allowLoopback: true })
-    const credentials = createAwsCredentials({ region: REGION, keys: undefined, assumeRole: undefined }, { name: 'n', fetch, observe: () => {}, now })
+    const credentials = createAwsCredentials({ region: REGION, keys: undefined, assumeRole: undefined }, { name: 'n', fetch, environment: process.env, observe: () => {}, now })
     expect(await failureOf(credentials.keysFor(ALICE))).toEndWith('169.254.169.254 resolves to an address that outbound requests may not reach')
   })
 })
@@ -424,7 +424,7 @@ describe('an assumed role', () => {
       asked.push(String(url))
       return stsError(403, 'AccessDenied', 'no')
     }
-    await failureOf(createAwsCredentials({ region, keys: KEYS, assumeRole: ROLE }, { name: 'n', fetch, observe: () => {}, now }).keysFor(ALICE))
+    await failureOf(createAwsCredentials({ region, keys: KEYS, assumeRole: ROLE }, { name: 'n', fetch, environment: process.env, observe: () => {}, now }).keysFor(ALICE))
     expect(asked).toEqual([expected])
   })
 

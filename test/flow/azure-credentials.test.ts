@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGuardedFetch } from '../../src/egress/guarded-fetch.ts'
 import type { Observation } from '../../src/observe/events.ts'
-import { createAzureCredential } from '../../src/upstream/azure-credentials.ts'
+import { createAzureCredential } from '../../src/upstream/azure/credentials.ts'
 import { CLIENT, CLIENT_SECRET, refusal, startEntra, TENANT, type TestEntra } from '../support/clouds/entra.ts'
 import { appServiceVariables, startMetadata, type TestMetadata } from '../support/clouds/instance-metadata.ts'
 
@@ -62,7 +62,7 @@ function setup(variables: Record<string, string>) {
     asked.push(String(url))
     return guarded(String(url).replace('http://169.254.169.254', metadata.url), { ...init, tls: { ca } })
   }
-  const credential = createAzureCredential({ name: 'upstream foundry', fetch, now, observe: (one) => void observed.push(one) })
+  const credential = createAzureCredential({ name: 'upstream foundry', fetch, environment: process.env, now, observe: (one) => void observed.push(one) })
   const failure = () => credential.get().then(() => 'no failure', (error: Error) => `${error.name}: ${error.message}`)
   return { credential, observed, asked, failure }
 }
@@ -183,7 +183,7 @@ describe('a client of Entra with a secret', () => {
 
   test('does not trust a certificate of an authority that nobody named', async () => {
     useEnvironment(variables())
-    const credential = createAzureCredential({ name: 'upstream foundry', fetch: guarded, now, observe: () => {} })
+    const credential = createAzureCredential({ name: 'upstream foundry', fetch: guarded, environment: process.env, now, observe: () => {} })
     await expect(credential.get()).rejects.toThrow(`the TLS certificate or handshake of upstream.test:${entra.port} was not accepted`)
     expect(entra.requests).toEqual([])
   })

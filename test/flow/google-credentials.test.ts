@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGuardedFetch } from '../../src/egress/guarded-fetch.ts'
 import type { Observation } from '../../src/observe/events.ts'
-import { createGoogleCredential } from '../../src/upstream/google-credentials.ts'
+import { createGoogleCredential } from '../../src/upstream/google/credentials.ts'
 import { startGoogle, type TestGoogle } from '../support/clouds/google-token.ts'
 import { startMetadata, type TestMetadata } from '../support/clouds/instance-metadata.ts'
 
@@ -44,8 +44,8 @@ function setup({ file, environment = {} }: { file?: string; environment?: Record
     asked.push(String(url))
     return guarded(url, init)
   }
-  const deps = { name: 'upstream vertex', fetch, now, observe: (one: Observation) => void observed.push(one) }
-  const credential = createGoogleCredential(file === undefined ? {} : { service_account_json: file }, deps, { HOME: home, GCE_METADATA_HOST: metadata.host, ...environment })
+  const deps = { name: 'upstream vertex', fetch, environment: { HOME: home, GCE_METADATA_HOST: metadata.host, ...environment }, now, observe: (one: Observation) => void observed.push(one) }
+  const credential = createGoogleCredential(file === undefined ? {} : { service_account_json: file }, deps)
   const failure = () => credential.get().then(() => 'no failure', (error: Error) => `${error.name}: ${error.message}`)
   return { credential, observed, asked, failure }
 }

@@ -94,7 +94,7 @@ async function startOne(text: string, { now, idleSeconds }: Pick<WorldOptions, '
     for (const check of [...waiting]) check()
   }
   const { config } = parseConfig(text, 'test.yaml', {})
-  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, idleSeconds, ...(now === undefined ? {} : { now }) })
+  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, ...(now === undefined ? {} : { now }) })
   const url = `http://127.0.0.1:${gateway.port}`
   const bearer = (token: string | undefined) => (token === undefined ? {} : { authorization: `Bearer ${token}` })
   return {

@@ -1,5 +1,5 @@
 // The metadata service of EC2 and the credentials agent of ECS and EKS, on loopback.
-import type { AwsKeys } from '../../../src/upstream/aws-credentials.ts'
+import type { AwsKeys } from '../../../src/upstream/aws/credentials.ts'
 
 export interface MetadataOptions {
   keys: AwsKeys

@@ -1,5 +1,5 @@
 // AWS STS on loopback, with signatures and identity tokens verified.
-import type { AwsKeys } from '../../../src/upstream/aws-credentials.ts'
+import type { AwsKeys } from '../../../src/upstream/aws/credentials.ts'
 import { verifySigV4 } from './sigv4.ts'
 
 export interface FakeSts {

@@ -1,9 +1,9 @@
 // Keys from the machine the gateway runs on: the container agent of ECS and EKS Pod Identity, and the metadata service
 // of EC2. Not by the SDK, whose own code for these two takes no transport: they would leave past the guard.
 import { readFile } from 'node:fs/promises'
-import { askSource, quote, SourceUnreachable, toKeys, type AwsContext, type AwsKeys, type Environment } from './aws-keys.ts'
-import type { Expiring } from './credential.ts'
-import { CredentialError } from './upstream.ts'
+import { askSource, quote, SourceUnreachable, toKeys, type AwsContext, type AwsKeys } from './keys.ts'
+import type { Environment, Expiring } from '../credential.ts'
+import { CredentialError } from '../upstream.ts'
 
 /** The service is on the same machine, and where there is none nothing answers at all. */
 const TIMEOUT_MS = 1000

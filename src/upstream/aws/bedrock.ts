@@ -1,16 +1,16 @@
 // Amazon Bedrock's InvokeModel, InvokeModelWithResponseStream and CountTokens.
-import { catalogModel } from '../models/spellings.ts'
-import { awsErrorType, createAwsAuthentication } from './aws-authentication.ts'
+import { catalogModel } from '../../models/spellings.ts'
+import { awsErrorType, createAwsAuthentication } from './authentication.ts'
 import { bedrockBody, bedrockCountBody, countAnswer, foundationModel, modelSegment, type BedrockContext } from './bedrock-body.ts'
 import { createBedrockDecoder, type ExplainException } from './bedrock-stream.ts'
-import { betasFor, readBetas } from './betas.ts'
-import { explainCloudError, explainText, generalError, readRefusal } from './cloud-errors.ts'
-import type { UpstreamConfig } from './config.ts'
-import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from './deps.ts'
-import { generationOf } from './generation.ts'
-import { createLearned } from './learned.ts'
-import { wholeAnswerDecoder } from './whole-answer.ts'
-import type { ClientError, Refusal, Upstream, UpstreamRequest } from './upstream.ts'
+import { betasFor, readBetas } from '../betas.ts'
+import { explainCloudError, explainText, generalError, readRefusal } from '../cloud-errors.ts'
+import type { UpstreamConfig } from '../config.ts'
+import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
+import { generationOf } from '../generation.ts'
+import { createLearned } from '../learned.ts'
+import { wholeAnswerDecoder } from '../whole-answer.ts'
+import type { ClientError, Refusal, Upstream, UpstreamRequest } from '../upstream.ts'
 
 type BedrockConfig = Extract<UpstreamConfig, { provider: 'bedrock' }>
 

@@ -1,9 +1,9 @@
 // A Messages body as Bedrock's InvokeModel takes it, by edits on its bytes. Pure.
-import type { Path } from '../json/drop-paths.ts'
-import { editObject } from '../json/edit.ts'
-import { isStringAt, textOf, type JsonObject } from '../json/scan.ts'
-import { refusedFields, refusedTopLevel } from './fields.ts'
-import type { Generation } from './generation.ts'
+import type { Path } from '../../json/drop-paths.ts'
+import { editObject } from '../../json/edit.ts'
+import { isStringAt, textOf, type JsonObject } from '../../json/scan.ts'
+import { refusedFields, refusedTopLevel } from '../fields.ts'
+import type { Generation } from '../generation.ts'
 
 export interface BedrockContext {
   /** The client's `anthropic-version`. */

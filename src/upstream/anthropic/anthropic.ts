@@ -1,11 +1,11 @@
 // The Anthropic API and whatever speaks it: bodies pass unchanged.
-import { editObject } from '../json/edit.ts'
-import type { AnthropicConfig } from './config.ts'
-import type { Credential } from './credential.ts'
-import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from './deps.ts'
+import { editObject } from '../../json/edit.ts'
+import type { AnthropicConfig } from '../config.ts'
+import type { Credential } from '../credential.ts'
+import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
 import { createFederation } from './federation.ts'
-import { messagesUrl } from './messages-cloud.ts'
-import type { Upstream } from './upstream.ts'
+import { messagesUrl } from '../messages-cloud.ts'
+import type { Upstream } from '../upstream.ts'
 
 const DEFAULT_BASE_URL = 'https://api.anthropic.com'
 const OAUTH_BETA = 'oauth-2025-04-20'

@@ -1,14 +1,13 @@
 // The AWS keys that requests are signed with: the configuration's own or the default chain's, then perhaps a role's.
-import { env } from 'node:process'
-import type { Principal } from '../principal.ts'
-import { loadFromDefaultChain } from './aws-default-chain.ts'
-import type { AwsKeys } from './aws-keys.ts'
-import { createSessions } from './aws-sessions.ts'
-import { assumeRole, StsRefusal, type Role } from './aws-sts.ts'
-import type { AssumeRoleConfig } from './config.ts'
-import { keepFresh, type Credential, type CredentialDeps } from './credential.ts'
+import type { Principal } from '../../principal.ts'
+import { loadFromDefaultChain } from './default-chain.ts'
+import type { AwsKeys } from './keys.ts'
+import { createSessions } from './sessions.ts'
+import { assumeRole, StsRefusal, type Role } from './sts.ts'
+import type { AssumeRoleConfig } from '../config.ts'
+import { keepFresh, type Credential, type CredentialDeps } from '../credential.ts'
 
-export type { AwsKeys } from './aws-keys.ts'
+export type { AwsKeys } from './keys.ts'
 
 export interface AwsCredentials {
   /** Living keys, for the person where a session per person is asked for. Throws CredentialError. */
@@ -21,11 +20,11 @@ export interface AwsCredentials {
 /** What STS calls keys that are not, or no longer, valid. */
 const STALE_KEYS: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'InvalidClientTokenId', 'UnrecognizedClientException', 'SignatureDoesNotMatch'])
 
-/** `keys` undefined: the default chain. `assumeRole` sits on top of either. The environment is read when keys are needed, not before. */
+/** `keys` undefined: the default chain. `assumeRole` sits on top of either. The environment is read when keys are needed, not before; the
+ * AWS SDK reads the process's own, so that `deps` should hold that one. */
 export function createAwsCredentials(config: { region: string; keys: AwsKeys | undefined; assumeRole: AssumeRoleConfig | undefined }, deps: CredentialDeps): AwsCredentials {
   const { keys, assumeRole: role } = config
-  // The process's own environment, because the AWS SDK reads that one, and the halves of one chain must see the same.
-  const context = { environment: env, region: config.region, fetch: deps.fetch, now: deps.now }
+  const context = { environment: deps.environment, region: config.region, fetch: deps.fetch, now: deps.now }
   const base = keepFresh(keys === undefined ? () => loadFromDefaultChain(context) : async () => ({ value: keys, expiresAtMs: Number.POSITIVE_INFINITY }), deps)
   if (role === undefined) return forEverybody(base)
   const open = (sessionName: string) => keepFresh(() => openSession({ arn: role.role_arn, sessionName, externalId: role.external_id, durationSeconds: role.duration_seconds }), deps)

@@ -4,10 +4,10 @@
 import { createPrivateKey, sign } from 'node:crypto'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { keepFresh, type Credential, type CredentialDeps, type Expiring } from './credential.ts'
-import { federate } from './google-federation.ts'
-import { isHeaderSafe, readTokenResponse, requestToken, requireObject } from './token-request.ts'
-import { CredentialError } from './upstream.ts'
+import { keepFresh, type Credential, type CredentialDeps, type Environment, type Expiring } from '../credential.ts'
+import { federate } from './federation.ts'
+import { isHeaderSafe, readTokenResponse, requestToken, requireObject } from '../token-request.ts'
+import { CredentialError } from '../upstream.ts'
 
 export interface GoogleToken {
   readonly token: string
@@ -15,7 +15,6 @@ export interface GoogleToken {
   readonly quotaProject?: string
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
 type CredentialFile = Readonly<Record<string, unknown>>
 interface Token {
   readonly token: string
@@ -32,16 +31,17 @@ const METADATA_TIMEOUT_MS = 3000
 
 /**
  * `{}` for Application Default Credentials, or `service_account_json`, a path. The files are read at every renewal, so
- * that a rotated key needs no restart. `environment` says where they are and where the metadata server is.
+ * that a rotated key needs no restart. The environment says where they are and where the metadata server is.
  */
-export function createGoogleCredential(auth: { service_account_json?: string }, deps: CredentialDeps, environment: Environment = Bun.env): Credential<GoogleToken> {
-  return keepFresh(() => load(auth.service_account_json, deps, environment), deps)
+export function createGoogleCredential(auth: { service_account_json?: string }, deps: CredentialDeps): Credential<GoogleToken> {
+  return keepFresh(() => load(auth.service_account_json, deps), deps)
 }
 
-async function load(configured: string | undefined, deps: CredentialDeps, environment: Environment): Promise<Expiring<GoogleToken>> {
+async function load(configured: string | undefined, deps: CredentialDeps): Promise<Expiring<GoogleToken>> {
+  const { environment } = deps
   const path = configured ?? (await findDefaultFile(environment))
   const file = path === undefined ? {} : await readCredentialFile(path)
-  const { token, expiresAtMs } = path === undefined ? await askMetadataServer(deps, environment) : await obtain(file, deps)
+  const { token, expiresAtMs } = path === undefined ? await askMetadataServer(deps) : await obtain(file, deps)
   const quotaProject = (configured === undefined && environment.GOOGLE_CLOUD_QUOTA_PROJECT) || textOf(file, 'quota_project_id')
   return { value: { token, ...(quotaProject && { quotaProject }) }, expiresAtMs }
 }
@@ -137,7 +137,8 @@ async function impersonate(file: CredentialFile, deps: CredentialDeps): Promise<
  * https://cloud.google.com/compute/docs/metadata/querying-metadata: the header keeps a request from being forged through
  * the machine, and the same one on the answer shows that it is Google's server and not whoever else has the address.
  */
-async function askMetadataServer(deps: CredentialDeps, environment: Environment): Promise<Token> {
+async function askMetadataServer(deps: CredentialDeps): Promise<Token> {
+  const { environment } = deps
   const nowhere = `no Application Default Credentials: GOOGLE_APPLICATION_CREDENTIALS is not set, ${wellKnownFile(environment) ?? '~/.config/gcloud'} does not exist`
   if (environment.METADATA_SERVER_DETECTION?.trim().toLowerCase() === 'none') throw new CredentialError(nowhere)
   const host = environment.GCE_METADATA_HOST || environment.GCE_METADATA_IP || METADATA_HOST

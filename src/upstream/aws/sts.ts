@@ -1,9 +1,9 @@
 // The two calls to AWS STS that a gateway makes. By hand, because the SDK's client for them costs some 20 ms and 8 MB.
 import { AwsV4Signer } from 'aws4fetch'
-import { checkOperatorUrl } from '../egress/operator-url.ts'
-import { askSource, quote, SourceUnreachable, toKeys, type AwsContext, type AwsKeys, type SmallAnswer } from './aws-keys.ts'
-import type { Expiring } from './credential.ts'
-import { CredentialError } from './upstream.ts'
+import { checkOperatorUrl } from '../../egress/operator-url.ts'
+import { askSource, quote, SourceUnreachable, toKeys, type AwsContext, type AwsKeys, type SmallAnswer } from './keys.ts'
+import type { Expiring } from '../credential.ts'
+import { CredentialError } from '../upstream.ts'
 
 export interface Role {
   readonly arn: string

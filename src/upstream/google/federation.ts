@@ -2,10 +2,10 @@
 // google-auth-library. It is loaded when a credential file asks for it, and gets a transporter of ours: its own follows
 // redirects, reads proxies from the environment, and repeats requests.
 import type { BaseExternalAccountClient, BaseExternalAccountClientOptions, Credentials } from 'google-auth-library'
-import type { GuardedFetch } from '../egress/guarded-fetch.ts'
-import { redact } from '../observe/redact.ts'
-import { isHeaderSafe, requestToken, requireObject } from './token-request.ts'
-import { CredentialError } from './upstream.ts'
+import type { GuardedFetch } from '../../egress/guarded-fetch.ts'
+import { redact } from '../../observe/redact.ts'
+import { isHeaderSafe, requestToken, requireObject } from '../token-request.ts'
+import { CredentialError } from '../upstream.ts'
 
 /** What the library asks of a transporter, and reads in its answer. */
 interface LibraryRequest {

@@ -1,7 +1,7 @@
 // Lets the clients inside the AWS SDK send through the guarded fetch, and nowhere else.
-import { checkOperatorUrl } from '../egress/operator-url.ts'
-import { askSource, type AwsContext } from './aws-keys.ts'
-import { CredentialError } from './upstream.ts'
+import { checkOperatorUrl } from '../../egress/operator-url.ts'
+import { askSource, type AwsContext } from './keys.ts'
+import { CredentialError } from '../upstream.ts'
 
 const TIMEOUT_MS = 10_000
 

@@ -1,9 +1,9 @@
 // One AWS session per person, so that the bill and CloudTrail name people.
 import { createHash } from 'node:crypto'
-import type { Principal } from '../principal.ts'
-import type { AwsCredentials } from './aws-credentials.ts'
-import type { AwsKeys } from './aws-keys.ts'
-import type { Credential } from './credential.ts'
+import type { Principal } from '../../principal.ts'
+import type { AwsCredentials } from './credentials.ts'
+import type { AwsKeys } from './keys.ts'
+import type { Credential } from '../credential.ts'
 
 const MAX_SESSIONS = 10_000
 

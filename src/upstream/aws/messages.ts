@@ -1,10 +1,10 @@
 // The Messages API on AWS: Bedrock's mantle endpoint, and Claude Platform on AWS.
-import { createAwsAuthentication } from './aws-authentication.ts'
-import type { UpstreamConfig } from './config.ts'
-import { credentialDeps, type UpstreamDeps } from './deps.ts'
-import { createMessagesCloud, messagesUrl, type MessagesCloud } from './messages-cloud.ts'
+import { createAwsAuthentication } from './authentication.ts'
+import type { UpstreamConfig } from '../config.ts'
+import { credentialDeps, type UpstreamDeps } from '../deps.ts'
+import { createMessagesCloud, messagesUrl, type MessagesCloud } from '../messages-cloud.ts'
 import type { AwsService } from './sigv4.ts'
-import type { Upstream } from './upstream.ts'
+import type { Upstream } from '../upstream.ts'
 
 type AwsMessagesConfig = Extract<UpstreamConfig, { provider: 'mantle' | 'anthropicAws' }>
 

@@ -1,10 +1,10 @@
 // An access token of Microsoft Entra for Foundry, from wherever DefaultAzureCredential of @azure/identity finds one.
 // The library is loaded at first need, and its requests go through the guard.
 import type { DefaultAzureCredentialOptions, TokenCredential } from '@azure/identity'
-import { redact } from '../observe/redact.ts'
-import { keepFresh, type Credential, type CredentialDeps, type Expiring } from './credential.ts'
-import { conceal, isHeaderSafe, requestToken } from './token-request.ts'
-import { CredentialError } from './upstream.ts'
+import { redact } from '../../observe/redact.ts'
+import { keepFresh, type Credential, type CredentialDeps, type Expiring } from '../credential.ts'
+import { conceal, isHeaderSafe, requestToken } from '../token-request.ts'
+import { CredentialError } from '../upstream.ts'
 
 type Identity = typeof import('@azure/identity')
 type HttpClient = NonNullable<DefaultAzureCredentialOptions['httpClient']>

@@ -1,9 +1,9 @@
 // Claude on Google Cloud, managed by Anthropic: the Messages API under a workspace's path, with Google's tokens.
-import type { UpstreamConfig } from './config.ts'
-import { credentialDeps, type UpstreamDeps } from './deps.ts'
-import { createGoogleCredential } from './google-credentials.ts'
-import { createMessagesCloud, messagesUrl } from './messages-cloud.ts'
-import type { Upstream } from './upstream.ts'
+import type { UpstreamConfig } from '../config.ts'
+import { credentialDeps, type UpstreamDeps } from '../deps.ts'
+import { createGoogleCredential } from './credentials.ts'
+import { createMessagesCloud, messagesUrl } from '../messages-cloud.ts'
+import type { Upstream } from '../upstream.ts'
 
 type GoogleCloudConfig = Extract<UpstreamConfig, { provider: 'anthropicGoogleCloud' }>
 

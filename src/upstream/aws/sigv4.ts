@@ -1,6 +1,6 @@
 // AWS Signature Version 4, of exactly the bytes and headers that are sent.
 import { AwsV4Signer } from 'aws4fetch'
-import type { AwsKeys } from './aws-credentials.ts'
+import type { AwsKeys } from './credentials.ts'
 
 /** The name that a signature's scope calls the endpoint by; it does not follow from the host. */
 export type AwsService = 'bedrock' | 'bedrock-mantle' | 'aws-external-anthropic'

@@ -1,9 +1,9 @@
 // What every source of AWS credentials ends in, judged before it is used.
-import { EgressError, type EgressErrorCode } from '../egress/egress-error.ts'
-import type { GuardedFetch } from '../egress/guarded-fetch.ts'
-import { readSmallBody } from '../egress/small-body.ts'
-import type { Expiring } from './credential.ts'
-import { CredentialError } from './upstream.ts'
+import { EgressError, type EgressErrorCode } from '../../egress/egress-error.ts'
+import type { GuardedFetch } from '../../egress/guarded-fetch.ts'
+import { readSmallBody } from '../../egress/small-body.ts'
+import type { Environment, Expiring } from '../credential.ts'
+import { CredentialError } from '../upstream.ts'
 
 export interface AwsKeys {
   readonly accessKeyId: string
@@ -19,9 +19,6 @@ export interface RawKeys {
   /** A date in whatever form; undefined for what does not end by itself. */
   readonly expiration: unknown
 }
-
-/** The process's own, live: the AWS SDK reads it too, and both halves of one chain must see the same. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What the sources need. */
 export interface AwsContext {

@@ -1,11 +1,11 @@
 // How a request proves itself to AWS: signed with keys, or with a key of the service's own.
-import type { Principal } from '../principal.ts'
-import type { Secret } from '../std/secret.ts'
-import { createAwsCredentials, type AwsKeys } from './aws-credentials.ts'
-import type { AssumeRoleConfig } from './config.ts'
-import type { CredentialDeps } from './credential.ts'
+import type { Principal } from '../../principal.ts'
+import type { Secret } from '../../std/secret.ts'
+import { createAwsCredentials, type AwsKeys } from './credentials.ts'
+import type { AssumeRoleConfig } from '../config.ts'
+import type { CredentialDeps } from '../credential.ts'
 import { createSigner, type AwsService, type SignedRequest } from './sigv4.ts'
-import type { CredentialState, Refusal } from './upstream.ts'
+import type { CredentialState, Refusal } from '../upstream.ts'
 
 export interface AwsAuthentication {
   /** Puts the credential on the headers. Throws CredentialError. */

@@ -1,8 +1,8 @@
 // Bedrock's event stream as the Messages API's server-sent events. Each chunk frame holds one event, base64 in JSON.
-import { editObject } from '../json/edit.ts'
-import { scanObject } from '../json/scan.ts'
+import { editObject } from '../../json/edit.ts'
+import { scanObject } from '../../json/scan.ts'
 import { createFrameReader, FrameError, type Frame } from './event-stream.ts'
-import type { ClientError, Decoder } from './upstream.ts'
+import type { ClientError, Decoder } from '../upstream.ts'
 
 /** What an exception in mid-stream means to the client; `type` is the frame's `:exception-type` or `:error-code`. */
 export type ExplainException = (type: string, payload: Buffer) => Pick<ClientError, 'type' | 'message'>

@@ -1,13 +1,13 @@
 // The shared files of the AWS command line, ~/.aws/config and ~/.aws/credentials: what a profile in them leads to.
 // Read anew every time, so that rotated keys need no restart. The AWS SDK parses them and signs in to SSO; the rest is
 // here, because the SDK runs `credential_process` without a limit and asks the metadata services past the guard.
-import { fromEnvironment } from './aws-environment.ts'
-import { fromContainer, fromInstance, readTokenFile } from './aws-metadata.ts'
-import { quote, toKeys, type AwsContext, type AwsKeys } from './aws-keys.ts'
-import { createSdkHandler } from './aws-sdk-handler.ts'
-import { assumeRole, assumeRoleWithWebIdentity, type Role } from './aws-sts.ts'
-import type { Expiring } from './credential.ts'
-import { CredentialError } from './upstream.ts'
+import { fromEnvironment } from './environment-keys.ts'
+import { fromContainer, fromInstance, readTokenFile } from './metadata.ts'
+import { quote, toKeys, type AwsContext, type AwsKeys } from './keys.ts'
+import { createSdkHandler } from './sdk-handler.ts'
+import { assumeRole, assumeRoleWithWebIdentity, type Role } from './sts.ts'
+import type { Expiring } from '../credential.ts'
+import { CredentialError } from '../upstream.ts'
 
 export type Profile = Readonly<Record<string, string | undefined>>
 

@@ -1,10 +1,10 @@
 // Where AWS credentials come from when the configuration names none: the places every AWS program looks at, in their order.
-import { fromEnvironment } from './aws-environment.ts'
-import { fromContainer, fromInstance, namesContainer } from './aws-metadata.ts'
-import type { AwsContext, AwsKeys } from './aws-keys.ts'
-import { fromProfile, fromWebIdentity, readProfiles } from './aws-profiles.ts'
-import type { Expiring } from './credential.ts'
-import { CredentialError } from './upstream.ts'
+import { fromEnvironment } from './environment-keys.ts'
+import { fromContainer, fromInstance, namesContainer } from './metadata.ts'
+import type { AwsContext, AwsKeys } from './keys.ts'
+import { fromProfile, fromWebIdentity, readProfiles } from './profiles.ts'
+import type { Expiring } from '../credential.ts'
+import { CredentialError } from '../upstream.ts'
 
 /**
  * The keys of the first place that is set up. One that is set up and fails ends the search, where the SDK sometimes goes

@@ -1,5 +1,5 @@
-import { toKeys, type AwsContext, type AwsKeys } from './aws-keys.ts'
-import type { Expiring } from './credential.ts'
+import { toKeys, type AwsContext, type AwsKeys } from './keys.ts'
+import type { Expiring } from '../credential.ts'
 
 /** The keys in AWS_ACCESS_KEY_ID and its kin, if they are there. Throws CredentialError when they have ended. */
 export function fromEnvironment({ environment, now }: Pick<AwsContext, 'environment' | 'now'>): Expiring<AwsKeys> | undefined {

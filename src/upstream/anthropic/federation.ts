@@ -1,9 +1,9 @@
 // Workload Identity Federation: a projected identity token is exchanged for a short-lived credential (RFC 7523).
 import { readFile } from 'node:fs/promises'
-import { readSmallBody } from '../egress/small-body.ts'
-import type { AnthropicConfig } from './config.ts'
-import { keepFresh, type Credential, type CredentialDeps, type Expiring } from './credential.ts'
-import { CredentialError } from './upstream.ts'
+import { readSmallBody } from '../../egress/small-body.ts'
+import type { AnthropicConfig } from '../config.ts'
+import { keepFresh, type Credential, type CredentialDeps, type Expiring } from '../credential.ts'
+import { CredentialError } from '../upstream.ts'
 
 type FederationConfig = Extract<AnthropicConfig['auth'], { federation_rule_id: string }>
 

@@ -1,14 +1,14 @@
 // Claude on Google's Vertex AI, managed by Google: the Messages API's body and events behind Google's paths.
-import { editObject } from '../json/edit.ts'
-import { betasFor, readBetas } from './betas.ts'
-import { explainCloudError, readRefusal } from './cloud-errors.ts'
-import type { UpstreamConfig } from './config.ts'
-import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from './deps.ts'
-import { refusedFields, refusedTopLevel } from './fields.ts'
-import { generationOf } from './generation.ts'
-import { createGoogleCredential } from './google-credentials.ts'
-import { createLearned } from './learned.ts'
-import type { PreparedRequest, Upstream, UpstreamRequest } from './upstream.ts'
+import { editObject } from '../../json/edit.ts'
+import { betasFor, readBetas } from '../betas.ts'
+import { explainCloudError, readRefusal } from '../cloud-errors.ts'
+import type { UpstreamConfig } from '../config.ts'
+import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
+import { refusedFields, refusedTopLevel } from '../fields.ts'
+import { generationOf } from '../generation.ts'
+import { createGoogleCredential } from './credentials.ts'
+import { createLearned } from '../learned.ts'
+import type { PreparedRequest, Upstream, UpstreamRequest } from '../upstream.ts'
 
 type VertexConfig = Extract<UpstreamConfig, { provider: 'vertex' }>
 
