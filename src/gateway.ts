@@ -4,14 +4,17 @@ import { createApp } from './app.ts'
 import type { GatewayConfig } from './config/schema.ts'
 import type { Database } from './db/connect.ts'
 import { openStore } from './db/open-store.ts'
+import { createCredentialFetch } from './egress/credential-fetch.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
-import { platformHosts } from './egress/platform-hosts.ts'
 import { checkOperatorUrl } from './egress/operator-url.ts'
-import { BootError } from './errors.ts'
+import { BootError, GatewayError } from './errors.ts'
 import { createAddressRule } from './http/access-control.ts'
+import { createAdminAccess, type Verify } from './http/admin-access.ts'
 import { clientAddress } from './http/client-ip.ts'
 import { createHealth } from './http/health.ts'
+import { listenForMetrics } from './http/metrics-listener.ts'
 import { createPipeline } from './http/pipeline.ts'
+import { contextOf } from './http/request-context.ts'
 import { listen, type Listener } from './http/server.ts'
 import { createModelTable } from './models/resolve.ts'
 import { canonicalModelId } from './models/spellings.ts'
@@ -23,6 +26,7 @@ import { createRelyingParty } from './oidc/relying-party.ts'
 import { createPolicy, personOf } from './policy/policy.ts'
 import type { Principal } from './principal.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
+import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
 import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
@@ -84,7 +88,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 
   const app = createApp({
     observe,
-    public: { isReady: health.isReady, version },
+    public: { isReady: health.isReady, version, facts: factsFor(parts, config, observe) },
     oauth: parts.oauth,
     policy: { policy: parts.policy, observe, version },
     relay: { models: parts.models, allowsModel: parts.allowsModel },
@@ -103,6 +107,10 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     isDraining: () => state.draining,
     observe,
   })
+  if (config.listen.metrics !== undefined) {
+    const metrics = listenForMetrics(config.listen.metrics, () => upstreamMetrics(parts.relay.lanes(), performance.now(), Date.now()))
+    cleanUp.push(metrics.stop)
+  }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
   observe({ op: 'info', message: `gatehouse ${version} listens on ${config.listen.host}:${listener.port} as ${publicUrl}` })
   return running({ listener, relay: parts.relay, state, cleanUp, url: publicUrl, drainSeconds: config.listen.drain_seconds })
@@ -113,7 +121,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const fetch = createGuardedFetch({ allowLoopback })
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
-  const credentialFetch = createGuardedFetch({ allowLoopback, exempt: platformHosts(environment) })
+  const credentialFetch = createCredentialFetch({ allowLoopback, environment })
   const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
   const policy = createPolicy(config.managed, canonicalModelId)
   const allowsModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).allowsModel(modelId)
@@ -145,6 +153,19 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   return { models, allowsModel, policy, relay, oauth, verify }
+}
+
+/** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
+function factsFor({ relay, verify }: { relay: Relay; verify: Verify }, { admin }: GatewayConfig, observe: Observe) {
+  const access = createAdminAccess(admin, verify)
+  return async (request: Request) => {
+    const { requestId, clientIp } = contextOf(request)
+    if ((await access(request.headers)) === undefined) {
+      observe({ evt: 'admin.denied', request_id: requestId, client_ip: clientIp, method: request.method, path: '/readyz' })
+      throw new GatewayError('unauthenticated', 'missing or invalid admin credentials')
+    }
+    return { upstreams: upstreamReports(relay.lanes(), performance.now(), Date.now()) }
+  }
 }
 
 interface Running {

@@ -18,7 +18,7 @@ export const gatewaySchema = mapping({
   session: described(sessionSchema, 'The tokens people work with after they signed in.'),
   service_identities: described(v.optional(serviceIdentitiesSchema, []), 'Workloads that sign in with a token of their platform. Not served yet.'),
   store: described(storeSchema, 'PostgreSQL: sign-ins under way, sessions, revocations.'),
-  upstreams: described(upstreamsSchema, 'Where requests go, in order. This version speaks to `anthropic` and skips the other providers.'),
+  upstreams: described(upstreamsSchema, 'Where requests go, in order: the next one is tried when one fails before its first byte.'),
   auto_include_builtin_models: described(v.optional(boolean(), true), 'Serve every model of the catalogue, besides `models`.'),
   models: described(v.optional(modelsSchema, []), "Models of your own, and other names for the catalogue's."),
   managed: described(v.optional(managedSchema), 'Who may use which models, and what settings their machines get. Without it everybody may use every model.'),

@@ -16,6 +16,11 @@ export const AMBIENT_VARIABLES: readonly string[] = [
   'NODE_USE_ENV_PROXY',
   // Prints every request with its Authorization header.
   'BUN_CONFIG_VERBOSE_FETCH',
+  // Print the requests that fetch cloud credentials, or what a chain of credentials found.
+  'DEBUG',
+  'AZURE_LOG_LEVEL',
+  'TYPESPEC_RUNTIME_LOG_LEVEL',
+  'GOOGLE_SDK_NODE_LOGGING',
   // Switches certificate verification off.
   'NODE_TLS_REJECT_UNAUTHORIZED',
   // Writes the session keys of TLS to a file.

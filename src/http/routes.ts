@@ -5,12 +5,22 @@ import { html, renderPage } from './page.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }
 
-export function publicRoutes({ isReady, version }: { isReady: () => boolean; version: string }) {
+export interface PublicRoutesDeps {
+  isReady: () => boolean
+  version: string
+  /** Facts about what the gateway stands on, for an administrator. Throws `unauthenticated` for anybody else. */
+  facts: (request: Request) => Promise<object>
+}
+
+export function publicRoutes({ isReady, version, facts }: PublicRoutesDeps) {
   const text = (body: string, status = 200, type = 'text/plain; charset=utf-8') =>
     new Response(body, { status, headers: { 'content-type': type, ...NO_STORE } })
   return new Elysia({ name: 'public' })
     .get('/healthz', () => text('ok'))
-    .get('/readyz', () => (isReady() ? text('ready') : text('not ready', 503)))
+    .get('/readyz', async ({ request }) => {
+      if (new URL(request.url).searchParams.get('verbose') !== '1') return isReady() ? text('ready') : text('not ready', 503)
+      return Response.json({ ready: isReady(), version, ...(await facts(request)) }, { status: isReady() ? 200 : 503, headers: NO_STORE })
+    })
     .get('/api/hello', () => Response.json({ message: 'hello' }, { headers: NO_STORE }))
     .get('/protocol', () => text(protocol.replaceAll('{{version}}', version), 200, 'text/markdown; charset=utf-8'))
     .get('/', () => statusPage(isReady(), version))

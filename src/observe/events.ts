@@ -25,6 +25,7 @@ export type AuditEvent = RequestFacts &
     | ({ evt: 'session.revoke'; sid: string; by: 'token_holder' | 'reuse' } & PersonFacts)
     | ({ evt: 'auth.denied'; reason: string; method: string; path: string })
     | { evt: 'access.denied'; reason: string; path: string }
+    | { evt: 'admin.denied'; method: string; path: string }
     | ({
         evt: 'inference'
         path: string

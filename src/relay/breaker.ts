@@ -36,18 +36,34 @@ export function started(breaker: Breaker): Breaker {
   return breaker.openUntilMs === undefined ? breaker : { ...breaker, isProbing: true }
 }
 
-/** A request ended without a verdict: its client left, or it says nothing of the upstream. */
-export function undecided(breaker: Breaker): Breaker {
-  return breaker.isProbing ? { ...breaker, isProbing: false } : breaker
+/** `since` is the breaker that the request found. What was sent before it opened does not say that the upstream is back. */
+export function succeeded(breaker: Breaker, since: Breaker): Breaker {
+  return hasOpened(breaker, since) ? breaker : CLOSED
 }
 
-/** `retryAfterMs` is how long the upstream asked to be left alone: that opens at once. */
-export function failed(breaker: Breaker, nowMs: number, retryAfterMs?: number): Breaker {
+/** A request ended without a verdict: its client left. */
+export function undecided(breaker: Breaker, since: Breaker): Breaker {
+  const wasProbe = since.openUntilMs !== undefined && !since.isProbing
+  return wasProbe && !hasOpened(breaker, since) ? { ...breaker, isProbing: false } : breaker
+}
+
+/**
+ * `retryAfterMs` is how long the upstream asked to be left alone: that opens at once. Requests that fail together open it
+ * once, not each for twice as long as the one before.
+ */
+export function failed(breaker: Breaker, since: Breaker, nowMs: number, retryAfterMs?: number): Breaker {
+  const { openings } = breaker
+  const asked = retryAfterMs === undefined ? undefined : Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs)
+  const openUntil = (openMs: number) => Math.max(breaker.openUntilMs ?? 0, nowMs + openMs)
+  if (hasOpened(breaker, since)) return asked === undefined ? breaker : { ...breaker, openUntilMs: openUntil(asked) }
   const failures = breaker.failures + 1
-  const opens = retryAfterMs !== undefined || breaker.openUntilMs !== undefined || failures >= FAILURES_TO_OPEN
+  const opens = asked !== undefined || breaker.openUntilMs !== undefined || failures >= FAILURES_TO_OPEN
   if (!opens) return { ...breaker, failures }
-  const openMs = retryAfterMs === undefined ? Math.min(LONGEST_OPEN_MS, OPEN_MS * 2 ** breaker.openings) : Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs)
-  return { failures, openUntilMs: Math.max(breaker.openUntilMs ?? 0, nowMs + openMs), openings: breaker.openings + 1, isProbing: false }
+  return { failures, openUntilMs: openUntil(asked ?? Math.min(LONGEST_OPEN_MS, OPEN_MS * 2 ** openings)), openings: openings + 1, isProbing: false }
+}
+
+function hasOpened(breaker: Breaker, since: Breaker): boolean {
+  return breaker.openings > since.openings
 }
 
 /** RFC 9110 §10.2.3: seconds or a date; `retry-after-ms` is more exact where it is given. Undefined when there is none. */

@@ -1,6 +1,6 @@
 // The upstreams as requests see them: in which order they are tried, how busy each is, which are left alone for a while.
 import type { Upstream } from '../upstream/upstream.ts'
-import { admits, breakerState, CLOSED, failed, started, undecided, type Breaker, type BreakerState } from './breaker.ts'
+import { admits, breakerState, CLOSED, failed, started, succeeded, undecided, type Breaker, type BreakerState } from './breaker.ts'
 
 export interface Lane {
   readonly upstream: Upstream
@@ -9,13 +9,17 @@ export interface Lane {
   isFull(): boolean
   /** Whether the breaker of this model lets requests through as usual. */
   admits(model: string, nowMs: number): boolean
-  /** A request of this model is sent. Exactly one of the verdict's calls follows. */
-  start(model: string): Verdict
+  /** A request of this model is sent; undefined for one that says nothing of how a model does. */
+  start(model: string | undefined): Verdict
   /** Every model whose breaker is not closed. */
   breakers(nowMs: number): { model: string; state: BreakerState; failures: number }[]
+  /** Requests so far, by what they said of the upstream. */
+  readonly outcomes: Readonly<Record<Outcome, number>>
 }
 
-/** What a request says of an upstream's health. `done` ends its place in the lane, whenever that is. */
+export type Outcome = 'succeeded' | 'failed' | 'undecided'
+
+/** What a request says of an upstream's health, once; and `done`, which ends its place in the lane, whenever that is. */
 export interface Verdict {
   succeeded(): void
   failed(nowMs: number, retryAfterMs?: number): void
@@ -28,30 +32,45 @@ const MAX_MODELS = 1000
 
 export function createLane(upstream: Upstream): Lane {
   const breakers = new Map<string, Breaker>()
+  const outcomes = { succeeded: 0, failed: 0, undecided: 0 }
   let inFlight = 0
 
+  const breakerOf = (model: string | undefined) => breakers.get(model ?? '') ?? CLOSED
+
   /** A closed breaker is not kept. */
-  function change(model: string, to: (breaker: Breaker) => Breaker): void {
-    const next = to(breakers.get(model) ?? CLOSED)
+  function change(model: string | undefined, to: (breaker: Breaker) => Breaker): void {
+    if (model === undefined) return
+    const next = to(breakerOf(model))
     breakers.delete(model)
     if (next.failures > 0 && breakers.size < MAX_MODELS) breakers.set(model, next)
   }
 
   return {
     upstream,
+    outcomes,
     get inFlight() {
       return inFlight
     },
     isFull: () => upstream.maxConcurrency !== undefined && inFlight >= upstream.maxConcurrency,
-    admits: (model, nowMs) => admits(breakers.get(model) ?? CLOSED, nowMs),
+    admits: (model, nowMs) => admits(breakerOf(model), nowMs),
     start(model) {
       inFlight++
+      const since = breakerOf(model)
       change(model, started)
       let isDone = false
       return {
-        succeeded: () => void breakers.delete(model),
-        failed: (nowMs, retryAfterMs) => change(model, (breaker) => failed(breaker, nowMs, retryAfterMs)),
-        undecided: () => change(model, undecided),
+        succeeded() {
+          outcomes.succeeded++
+          change(model, (breaker) => succeeded(breaker, since))
+        },
+        failed(nowMs, retryAfterMs) {
+          outcomes.failed++
+          change(model, (breaker) => failed(breaker, since, nowMs, retryAfterMs))
+        },
+        undecided() {
+          outcomes.undecided++
+          change(model, (breaker) => undecided(breaker, since))
+        },
         done() {
           if (!isDone) inFlight--
           isDone = true

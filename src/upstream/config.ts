@@ -6,23 +6,23 @@ export const timeoutsSchema = mapping({
 })
 
 const betas = mapping({
-  allow: described(v.optional(list(text())), 'Only these go there.'),
+  allow: described(v.optional(list(text())), 'Only these go there, and only when the client asks for them.'),
   deny: described(v.optional(list(text())), 'These do not.'),
 })
 
 /** What every upstream may carry. */
 const common = {
   name: described(v.optional(text()), 'What logs and `models[].upstream_model` call it; the provider unless given. Distinct.'),
-  base_url: described(v.optional(baseUrl()), "Another address than the provider's own: a private endpoint, or a gateway."),
+  base_url: described(v.optional(baseUrl()), "Another address than the provider's own: a private or FIPS endpoint, or a gateway. What the provider's SDK takes as base URL: paths are put behind it."),
   headers: described(v.optional(headers(), {}), 'Sent with every request.'),
   models: described(v.optional(someOf(text())), 'What it serves: ids, or a beginning with a final `*`. Everything unless given.'),
   timeouts: described(v.optional(timeoutsSchema), 'Its own, instead of the section `timeouts`.'),
-  weight: described(v.optional(decimal(0, 1000), 1), 'Share of the load among upstreams of one priority. Not served yet.'),
-  priority: described(v.optional(integer(0, 1000)), 'Lower is tried first; the order of the list unless given. Not served yet.'),
+  weight: described(v.optional(decimal(0, 1000), 1), 'Share of the people among upstreams of one priority; 0 is tried last. A person stays with one, so that prompt caches stay warm.'),
+  priority: described(v.optional(integer(0, 1000)), 'Lower is tried first; its place in the list, from 0, unless given.'),
   failover_on: described(v.optional(list(integer(400, 599)), []), 'Statuses that move on to the next upstream, besides the usual ones.'),
-  max_concurrency: described(v.optional(integer(1)), 'Requests at once. Not served yet.'),
-  betas: described(v.optional(betas), 'Beta values for a cloud. Not served yet.'),
-  proxy: described(v.optional(url()), 'Forward proxy on the way to it.'),
+  max_concurrency: described(v.optional(integer(1)), 'Requests at once, streams included; beyond it the next upstream is tried.'),
+  betas: described(v.optional(betas), 'Which values of `anthropic-beta` go there, instead of what is known of the provider.'),
+  proxy: described(v.optional(url()), 'Forward proxy on the way to it and to its token service.'),
 }
 
 const provider = <const name extends string>(name: name) => v.literal(name)

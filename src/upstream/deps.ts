@@ -7,8 +7,8 @@ import type { Upstream } from './upstream.ts'
 
 export interface UpstreamDeps {
   fetch: GuardedFetch
-  /** Reaches the platform's metadata services besides: for credentials alone. */
-  credentialFetch: GuardedFetch
+  /** Reaches the platform's metadata services besides: for credentials alone. The URL is the upstream's forward proxy. */
+  credentialFetch: (proxy: string | undefined) => GuardedFetch
   environment: Environment
   timeouts: TimeoutsConfig
   observe: Observe
@@ -32,9 +32,9 @@ export function commonOf(config: UpstreamConfig, position: number, deps: Upstrea
   }
 }
 
-/** For the credentials of one upstream. Through its forward proxy, if it has one: behind it there may be no other way out. */
+/** For the credentials of one upstream. */
 export function credentialDeps(config: UpstreamConfig, deps: UpstreamDeps): CredentialDeps {
-  return { name: `upstream ${config.name}`, fetch: deps.credentialFetch, environment: deps.environment, observe: deps.observe, now: deps.now }
+  return { name: `upstream ${config.name}`, fetch: deps.credentialFetch(config.proxy), environment: deps.environment, observe: deps.observe, now: deps.now }
 }
 
 /** The operator's own headers. */

@@ -33,7 +33,7 @@ function setup() {
       auth: { federation_rule_id: 'fdrl_1', organization_id: 'org', identity_token_file: file, workspace_id: 'wrkspc_1' },
     },
     0,
-    { fetch: guarded, credentialFetch: guarded, environment: {}, timeouts: { upstream_ttfb_ms: 1000 }, observe: (one) => void observed.push(one), now: () => new Date(nowMs) },
+    { fetch: guarded, credentialFetch: () => guarded, environment: {}, timeouts: { upstream_ttfb_ms: 1000 }, observe: (one) => void observed.push(one), now: () => new Date(nowMs) },
   )
   const authorization = async () => {
     const request = { surface: 'messages', body: { bytes: new Uint8Array(), members: [] }, modelAsked: 'm', model: 'm', servedModel: 'm', stream: false, headers: new Headers({ 'anthropic-beta': 'a' }), query: '', principal: PRINCIPAL } as const

@@ -65,7 +65,6 @@ describe('what this version does not serve yet', () => {
     ['telemetry', { telemetry: { forward_to: [{ url: 'https://a.example' }] } }, 'telemetry.forward_to: accepted; telemetry is not relayed by this version, and clients are not told to send it'],
     ['resource attributes', { telemetry: { resource_attributes: { a: 'b' } } }, 'telemetry.resource_attributes: accepted; not pushed to clients by this version'],
     ['workloads', { service_identities: [{ name: 'ci', issuer: 'https://ci.example', audience: 'gw', match: { sub: 'x' } }] }, 'service_identities: accepted; workload sign-in is not served by this version'],
-    ['metrics', { listen: { public_url: 'https://gw.example.com', metrics: { port: 9090 } } }, 'listen.metrics: accepted; metrics are not served by this version'],
     ['several issuers', { oidc: [{ ...OIDC, name: 'a' }, { ...OIDC, name: 'b' }] }, 'oidc: accepted; this version signs in with the first issuer, https://idp.example.com, alone'],
     ['the desktop', { managed: { policies: [{ match: {}, desktop: {} }] } }, 'managed.policies: desktop and code are accepted; this version serves cli alone'],
   ])('is said of %s', (_, changes, sentence) => {

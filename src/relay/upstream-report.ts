@@ -1,0 +1,89 @@
+// How the upstreams do, for the operator: as facts of `/readyz?verbose=1` and as metrics. Names of upstreams and models
+// are the configuration's, so the label sets are bounded; no person is in one.
+import type { MetricFamily, Sample } from '../observe/metrics.ts'
+import type { Lane } from './lanes.ts'
+
+export interface UpstreamReport {
+  name: string
+  provider: string
+  region?: string
+  priority: number
+  weight: number
+  in_flight: number
+  max_concurrency?: number
+  /** Models that are left alone for a while, or about to be. */
+  breakers: { model: string; state: string; failures: number }[]
+  /** Absent where nothing has to be renewed, or nothing was needed yet. */
+  credential?: { age_seconds: number; expires_in_seconds: number | null }
+  /** What the upstream has refused and therefore does not get. */
+  left_out: { model: string; item: string; refusals: number }[]
+}
+
+/** `nowMs` is the monotonic clock of the breakers, `wallMs` milliseconds since the epoch. */
+export function upstreamReports(lanes: readonly Lane[], nowMs: number, wallMs: number): UpstreamReport[] {
+  return lanes.map(({ upstream, inFlight, breakers }) => {
+    const credential = upstream.credential?.()
+    return {
+      name: upstream.name,
+      provider: upstream.provider,
+      ...(upstream.region !== undefined && { region: upstream.region }),
+      priority: upstream.priority,
+      weight: upstream.weight,
+      in_flight: inFlight,
+      ...(upstream.maxConcurrency !== undefined && { max_concurrency: upstream.maxConcurrency }),
+      breakers: breakers(nowMs),
+      ...(credential !== undefined && { credential: { age_seconds: seconds(wallMs - credential.obtainedAtMs), expires_in_seconds: Number.isFinite(credential.expiresAtMs) ? seconds(credential.expiresAtMs - wallMs) : null } }),
+      left_out: [...(upstream.leftOut?.() ?? [])],
+    }
+  })
+}
+
+const STATES: Readonly<Record<string, number>> = { closed: 0, half_open: 1, open: 2 }
+
+export function upstreamMetrics(lanes: readonly Lane[], nowMs: number, wallMs: number): MetricFamily[] {
+  const reports = upstreamReports(lanes, nowMs, wallMs)
+  const each = (sample: (report: UpstreamReport) => Sample[]) => reports.flatMap(sample)
+  const one = (labels: Sample['labels'], value: number | undefined | null): Sample[] => (value === undefined || value === null ? [] : [{ labels, value }])
+  return [
+    {
+      name: 'gatehouse_upstream_requests_in_flight',
+      type: 'gauge',
+      help: 'Requests that an upstream is working on, streams included.',
+      samples: each(({ name, in_flight }) => one({ upstream: name }, in_flight)),
+    },
+    {
+      name: 'gatehouse_upstream_attempts_total',
+      type: 'counter',
+      help: 'Requests to an upstream by what became of them.',
+      samples: lanes.flatMap(({ upstream, outcomes }) => Object.entries(outcomes).map(([outcome, value]) => ({ labels: { upstream: upstream.name, outcome }, value }))),
+    },
+    {
+      name: 'gatehouse_upstream_breaker_state',
+      type: 'gauge',
+      help: '0 closed, 1 half open, 2 open; models that never failed are left out.',
+      samples: each(({ name, breakers }) => breakers.map(({ model, state }) => ({ labels: { upstream: name, model }, value: STATES[state] ?? 0 }))),
+    },
+    {
+      name: 'gatehouse_upstream_credential_age_seconds',
+      type: 'gauge',
+      help: 'Since the credential at hand was obtained.',
+      samples: each(({ name, credential }) => one({ upstream: name }, credential?.age_seconds)),
+    },
+    {
+      name: 'gatehouse_upstream_credential_expires_in_seconds',
+      type: 'gauge',
+      help: 'Until the credential at hand ends; absent where it does not end by itself.',
+      samples: each(({ name, credential }) => one({ upstream: name }, credential?.expires_in_seconds)),
+    },
+    {
+      name: 'gatehouse_upstream_refused_items_total',
+      type: 'counter',
+      help: 'Refusals of a beta value or field that is now left out.',
+      samples: each(({ name, left_out }) => left_out.map(({ model, item, refusals }) => ({ labels: { upstream: name, model, item }, value: refusals }))),
+    },
+  ]
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000)
+}
