@@ -15,7 +15,7 @@ export interface Installation {
   readonly database: TestDatabase
   readonly idp: TestIdp
   readonly upstream: TestUpstream
-  /** Writes gateway.yaml, each given section laid over the usual one. */
+  /** Writes gateway.yaml, each given section laid over the usual one, a list in its place. */
   configure(sections?: Sections, name?: string): Promise<void>
   /** Starts the compiled file on gateway.yaml; with `name`, on another file written before. */
   serve(options?: RunOptions, name?: string): Program
@@ -44,7 +44,7 @@ export async function createInstallation(scheme: 'http' | 'https' = 'http'): Pro
   const installation: Installation = {
     ...{ directory, port, url, database, idp, upstream },
     async configure(sections = {}, name = 'gateway.yaml') {
-      const merged = Object.keys({ ...usual, ...sections }).map((key) => [key, { ...usual[key], ...sections[key] }])
+      const merged = Object.keys({ ...usual, ...sections }).map((key) => [key, Array.isArray(sections[key]) ? sections[key] : { ...usual[key], ...sections[key] }])
       const upstreams = [{ provider: 'anthropic', base_url: upstream.url, auth: { api_key: 'sk-upstream' } }]
       // JSON is YAML.
       await Bun.write(`${directory}/${name}`, JSON.stringify({ upstreams, ...Object.fromEntries(merged) }, null, 2))
