@@ -23,6 +23,7 @@ export function mappingWarnings(options: MappingOptions): string[] {
     ]),
     ...unserved(options),
     ...deadPatterns(options),
+    ...withoutResidency(options),
   ]
 }
 
@@ -88,4 +89,19 @@ function deadPatterns({ upstreams, ...options }: MappingOptions): string[] {
       everything.some((model) => defaultUpstreamId(model, { ...upstream, models: [pattern] }) !== undefined) ? [] : [`upstreams[${at}].models[${position}]: ${pattern} matches no model that ${upstream.name} could serve`],
     ),
   )
+}
+
+const SHOWN = 3
+
+/** Whoever names a region may believe that prompts stay there. Said of the models that nobody mapped. */
+function withoutResidency({ upstreams, ...options }: MappingOptions): string[] {
+  const served = createModelTable({ ...options, upstreams }).list()
+  return upstreams.flatMap((upstream, at) => {
+    if (upstream.provider !== 'bedrock') return []
+    const mapped = new Set(options.models.filter(({ upstream_model }) => upstream_model[upstream.name] !== undefined).map(({ id }) => id))
+    const worldwide = served.filter((model) => !mapped.has(model.id) && defaultUpstreamId(model, upstream)?.startsWith('global.') === true).map(({ id }) => id)
+    if (worldwide.length === 0) return []
+    const named = worldwide.slice(0, SHOWN).join(', ') + (worldwide.length > SHOWN ? ` and ${worldwide.length - SHOWN} more` : '')
+    return [`upstreams[${at}]: ${upstream.region} has no inference profile of its own geography for ${named}: global. is asked, which answers from any region; leave them out with models, or name a profile in models[].upstream_model`]
+  })
 }

@@ -130,6 +130,23 @@ describe('a pattern of an upstream', () => {
   })
 })
 
+describe('a region of Bedrock', () => {
+  const eu = { name: 'eu', provider: 'bedrock', region: 'eu-central-1' }
+
+  test('whose geography does not have a model is said, because prompts leave it', () => {
+    expect(said([], { upstreams: [eu] })).toEqual([
+      'upstreams[0]: eu-central-1 has no inference profile of its own geography for claude-fable-5-2, claude-fable-5-1: global. is asked, which answers from any region; leave them out with models, or name a profile in models[].upstream_model',
+    ])
+  })
+
+  test('is not said when the operator chose the profile, or leaves the models out', () => {
+    const chosen = ['claude-fable-5-2', 'claude-fable-5-1'].map((id) => ({ id, upstream_model: { eu: `global.anthropic.${id}` } }))
+    expect(said(chosen, { upstreams: [eu] })).toEqual([])
+    expect(said([], { upstreams: [{ ...eu, models: ['claude-opus-*'] }] })).toEqual([])
+    expect(said([], { upstreams: [{ ...eu, region: 'us-east-1' }] })).toEqual([])
+  })
+})
+
 test('the warnings reach whoever loads the configuration', () => {
   const { warnings } = load(complete({ upstreams: [{ ...ANTHROPIC, models: ['claude-x'] }], models: [{ id: 'house', upstream_model: { anthropic: 'x' } }], pricing: {} }))
   expect(warnings).toEqual([
