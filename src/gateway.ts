@@ -44,6 +44,8 @@ export interface GatewayOptions {
   /** Seconds after which a client's connection is closed on which nothing moves; the listener's own choice unless given. */
   idleSeconds?: number | undefined
   now?: () => Date
+  /** The monotonic clock of breakers and streams, in milliseconds. */
+  nowMs?: () => number
 }
 
 export interface Gateway {
@@ -108,7 +110,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
   })
   if (config.listen.metrics !== undefined) {
-    const metrics = listenForMetrics(config.listen.metrics, () => upstreamMetrics(parts.relay.lanes(), performance.now(), Date.now()))
+    const metrics = listenForMetrics(config.listen.metrics, () => upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()))
     cleanUp.push(metrics.stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
@@ -117,7 +119,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 }
 
 /** Everything between the listener and the store, in the order in which one needs the other. */
-async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date() }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
+async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now() }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
   const fetch = createGuardedFetch({ allowLoopback })
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
@@ -133,7 +135,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   revocations.start()
   cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))
 
-  const relay = createRelay({ models, allowsModel, upstreams, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version })
+  const relay = createRelay({ models, allowsModel, upstreams, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const oauth: OAuthDeps = {
     publicUrl,
@@ -152,11 +154,11 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     const result = await tokens.verify(token, Math.floor(now().getTime() / 1000))
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
-  return { models, allowsModel, policy, relay, oauth, verify }
+  return { models, allowsModel, policy, relay, oauth, verify, nowMs }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
-function factsFor({ relay, verify }: { relay: Relay; verify: Verify }, { admin }: GatewayConfig, observe: Observe) {
+function factsFor({ relay, verify, nowMs }: { relay: Relay; verify: Verify; nowMs: () => number }, { admin }: GatewayConfig, observe: Observe) {
   const access = createAdminAccess(admin, verify)
   return async (request: Request) => {
     const { requestId, clientIp } = contextOf(request)
@@ -164,7 +166,7 @@ function factsFor({ relay, verify }: { relay: Relay; verify: Verify }, { admin }
       observe({ evt: 'admin.denied', request_id: requestId, client_ip: clientIp, method: request.method, path: '/readyz' })
       throw new GatewayError('unauthenticated', 'missing or invalid admin credentials')
     }
-    return { upstreams: upstreamReports(relay.lanes(), performance.now(), Date.now()) }
+    return { upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()) }
   }
 }
 

@@ -143,7 +143,8 @@ function startDeadline({ signal, headersTimeoutMs }: EgressInit) {
   }
 }
 
-async function orAborted<value extends object>(work: value | Promise<value>, signal: AbortSignal | undefined): Promise<value> {
+/** The work's outcome, or what the signal says if that comes first. */
+export async function orAborted<value extends object>(work: value | Promise<value>, signal: AbortSignal | undefined): Promise<value> {
   signal?.throwIfAborted()
   if (signal === undefined || !(work instanceof Promise)) return work
   const aborted = Promise.withResolvers<never>()

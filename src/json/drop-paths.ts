@@ -1,14 +1,19 @@
 // Takes fields out of checked JSON by their paths, in one walk that visits only what a path leads through.
 import { removals, type Edit } from './edit.ts'
-import { isArrayAt, isObjectAt, itemsOf, membersOf, type JsonObject, type Member } from './scan.ts'
+import { isArrayAt, isObjectAt, isStringAt, itemsOf, membersOf, textOf, type JsonObject, type Member } from './scan.ts'
 
-/** Names of members from the top level down; `*` is every item of an array. */
+/** Names of members from the top level down. `*` is every item of an array; `<x>` leads on in objects whose `type` is `x` alone. */
 export type Path = readonly string[]
 
 interface Node {
-  isDropped: boolean
-  readonly children: Map<string, Node>
+  readonly isDropped: boolean
+  readonly children: ReadonlyMap<string, Node>
+  /** By the type of an object: what leads on there instead, `children` included. */
+  readonly byType: ReadonlyMap<string, Node>
 }
+
+/** The type of an object that names none, as a tool may do. */
+const UNTYPED = 'custom'
 
 /** The edits that take every field out that one of `paths` leads to. Paths through values of another shape lead nowhere. */
 export function dropPaths({ bytes, members }: JsonObject, paths: readonly Path[]): Edit[] {
@@ -27,20 +32,23 @@ function isPerhapsIn(bytes: Uint8Array, members: readonly Member[], path: Path):
 }
 
 function treeOf(paths: readonly Path[]): Node {
-  const root: Node = { isDropped: false, children: new Map() }
-  for (const path of paths) {
-    let node = root
-    for (const segment of path) {
-      const next = node.children.get(segment) ?? { isDropped: false, children: new Map() }
-      node.children.set(segment, next)
-      node = next
-    }
-    node.isDropped = true
+  const longer = paths.filter((path) => path.length > 0)
+  const plain = longer.filter(([first]) => !isType(first as string))
+  const behind = (segment: string) => longer.filter(([first]) => first === segment).map((path) => path.slice(1))
+  const firsts = [...new Set(longer.map(([first]) => first as string))]
+  return {
+    isDropped: longer.length < paths.length,
+    children: new Map(firsts.filter((first) => !isType(first)).map((first) => [first, treeOf(behind(first))])),
+    byType: new Map(firsts.filter(isType).map((first) => [first.slice(1, -1), treeOf([...plain, ...behind(first)])])),
   }
-  return root
 }
 
-function visitMembers(bytes: Uint8Array, members: readonly Member[], node: Node, edits: Edit[]): void {
+function isType(segment: string): boolean {
+  return segment.startsWith('<')
+}
+
+function visitMembers(bytes: Uint8Array, members: readonly Member[], given: Node, edits: Edit[]): void {
+  const node = given.byType.size === 0 ? given : (given.byType.get(typeOf(bytes, members) ?? UNTYPED) ?? given)
   edits.push(...removals(members, ({ name }) => node.children.get(name)?.isDropped === true))
   for (const { name, valueStart } of members) {
     const child = node.children.get(name)
@@ -54,15 +62,21 @@ function visitValue(bytes: Uint8Array, at: number, node: Node, edits: Edit[]): v
   if (items !== undefined && isArrayAt(bytes, at)) for (const item of itemsOf(bytes, at)) visitValue(bytes, item, items, edits)
 }
 
+function typeOf(bytes: Uint8Array, members: readonly Member[]): string | undefined {
+  const type = members.findLast(({ name }) => name === 'type')
+  return type !== undefined && isStringAt(bytes, type.valueStart) ? textOf(bytes, type.valueStart, type.end) : undefined
+}
+
 /**
  * The path of a field that an error names, such as `tools.11.custom.defer_loading`: indices become `*`, and names that
- * the document does not have on the way (the tags of a union, here `custom`) are passed over. Undefined when the
- * document has no such field.
+ * lead nowhere in the document (the tags of a union, here `custom`) are passed over. The field is found in objects of the
+ * same type alone: another type may well have one of that name. Undefined when the document has no such field.
  */
 export function resolvePath(object: JsonObject, named: Path): Path | undefined {
   const { bytes } = object
   const path: string[] = []
   let at: number | undefined
+  let tag: string | undefined
   for (const [depth, segment] of named.entries()) {
     const isLast = depth === named.length - 1
     const within = at
@@ -71,16 +85,25 @@ export function resolvePath(object: JsonObject, named: Path): Path | undefined {
       if (item === undefined || isLast) return undefined
       path.push('*')
       at = item
+      tag = undefined
       continue
     }
     if (within !== undefined && !isObjectAt(bytes, within)) return undefined
     const members: readonly Member[] = within === undefined ? object.members : membersOf(bytes, within)
     const member = members.findLast(({ name }) => name === segment)
-    if (member !== undefined) {
+    if (isLast) {
+      if (member === undefined) return undefined
+      const type = within === undefined ? undefined : (typeOf(bytes, members) ?? tag)
+      return [...path, ...(type === undefined ? [] : [`<${type}>`]), segment]
+    }
+    const leadsOn = member !== undefined && (isObjectAt(bytes, member.valueStart) || isArrayAt(bytes, member.valueStart))
+    if (leadsOn) {
       path.push(segment)
       at = member.valueStart
-      if (isLast) return path
-    } else if (isLast || within === undefined) return undefined
+      tag = undefined
+    } else if (within === undefined) return undefined
+    // A text block has a `text` of its own.
+    else tag = segment
   }
   return undefined
 }

@@ -16,7 +16,7 @@ export interface TopLevelEdits {
   readonly add?: Readonly<Record<string, string>>
   /** Members of these names get another value, as JSON. */
   readonly replace?: Readonly<Record<string, string>>
-  /** Edits inside members that stay. */
+  /** Edits inside members: of the members themselves, none is taken out by these. */
   readonly inside?: readonly Edit[]
 }
 

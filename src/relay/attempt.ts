@@ -1,6 +1,6 @@
 // One request to one upstream after the other, until one answers for the client. Nothing of a failed attempt is the
 // client's but the time it took.
-import type { GuardedFetch } from '../egress/guarded-fetch.ts'
+import { orAborted, type GuardedFetch } from '../egress/guarded-fetch.ts'
 import { readSmallBody } from '../egress/small-body.ts'
 import type { ServedModel } from '../models/resolve.ts'
 import type { Observe } from '../observe/events.ts'
@@ -32,10 +32,10 @@ export interface Answered {
 
 export interface Failed {
   readonly ok: false
-  /** What tells the client most; undefined when only general failure is left. */
+  /** What tells the client most; undefined when only general failure is left, and when an upstream would only have been busy. */
   readonly telling: FailedAttempt | undefined
   readonly attempts: number
-  /** Nothing was tried because every upstream has as many requests as it may. */
+  /** No upstream answered, and one of them was not asked because it has as many requests as it may. */
   readonly isBusy: boolean
   /** Providers that do not have the model at all, when there are no others. */
   readonly without: readonly string[]
@@ -49,6 +49,8 @@ export interface AttemptDeps {
   readonly observe: Observe
   readonly requestId: string
   readonly signal: AbortSignal
+  /** Monotonic, in milliseconds. */
+  readonly nowMs: () => number
 }
 
 interface Candidate {
@@ -87,7 +89,7 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
       continue
     }
     const candidate = { lane, request: requestFor(model) }
-    if (!lane.admits(model, performance.now())) postponed.push(candidate)
+    if (!lane.admits(model, deps.nowMs())) postponed.push(candidate)
     else {
       const answered = await tryOne(candidate)
       if (answered !== undefined) return answered
@@ -98,38 +100,48 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
     const answered = await tryOne(candidate)
     if (answered !== undefined) return answered
   }
-  return { ok: false, telling: mostTelling(failures), attempts, isBusy: busy > 0 && failures.length === 0, without: without.length === attempts ? [...new Set(without)] : [] }
+  const isBusy = busy > 0
+  return { ok: false, telling: isBusy ? undefined : mostTelling(failures), attempts, isBusy, without: without.length === attempts ? [...new Set(without)] : [] }
 }
 
 function isFinal({ status, told, upstream }: FailedAttempt): boolean {
   return !(told?.movesOn ?? movesOn(told?.status ?? status, upstream.failoverOn))
 }
 
-/** Sends to one upstream, a second time where it says how. Undefined when there was no answer at all. */
+/** Undefined when there was no answer at all. */
 async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest): Promise<{ response: Response; done: () => void } | FailedAttempt | undefined> {
   const { upstream } = lane
   const impossible = upstream.impossible?.(request)
   if (impossible !== undefined) return { upstream, status: impossible.status, headers: new Headers(), body: new Uint8Array(), told: impossible }
-  const verdict = lane.start(request.model)
-  let failure: FailedAttempt | undefined
+  // Counting tokens has limits of its own and says nothing of how the model does.
+  const verdict = lane.start(request.surface === 'count_tokens' ? undefined : request.model)
+  try {
+    const outcome = await ask(deps, upstream, request)
+    if (!(outcome instanceof Response)) {
+      giveVerdict(deps, verdict, outcome)
+      return outcome
+    }
+    verdict.succeeded()
+    return { response: outcome, done: verdict.done }
+  } catch (error) {
+    // A fault of ours must not take the place for ever.
+    verdict.done()
+    verdict.undecided()
+    throw error
+  }
+}
+
+/** Sends to one upstream, a second time where it says how. */
+async function ask(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | FailedAttempt | undefined> {
   for (let isSecond = false; ; isSecond = true) {
     const response = await send(deps, upstream, request)
-    if (response === undefined) {
-      giveVerdict(deps, verdict, request, undefined)
-      return undefined
-    }
-    if (isAnswer(response, upstream)) {
-      verdict.succeeded()
-      return { response, done: verdict.done }
-    }
-    failure = await keepFailure(deps, upstream, response, request)
+    if (response === undefined || isAnswer(response, upstream)) return response
+    const failure = await keepFailure(deps, upstream, response, request)
     // Asked after a second refusal too: the next request goes without what it names.
     const amended = upstream.amend?.(failure, request)
     if (amended !== undefined) deps.observe({ op: 'info', message: `upstream ${upstream.name}: ${request.model}: ${amended}`, request_id: deps.requestId })
-    if (amended === undefined || isSecond || deps.signal.aborted) break
+    if (amended === undefined || isSecond || deps.signal.aborted) return failure
   }
-  giveVerdict(deps, verdict, request, failure)
-  return failure
 }
 
 /** Whether this is the client's as it comes; what a cloud says of a refused request is read and told in other words. */
@@ -138,17 +150,17 @@ function isAnswer({ status }: Response, upstream: Upstream): boolean {
   return upstream.explain === undefined || (status >= 200 && status < 300)
 }
 
-/** Counting tokens has limits of its own and says nothing of how the model does. */
-function giveVerdict({ signal }: AttemptDeps, verdict: Verdict, { surface }: UpstreamRequest, failure: FailedAttempt | undefined): void {
+function giveVerdict({ signal, nowMs }: AttemptDeps, verdict: Verdict, failure: FailedAttempt | undefined): void {
   verdict.done()
-  if (signal.aborted || surface === 'count_tokens') return verdict.undecided()
+  if (signal.aborted) return verdict.undecided()
   if (failure !== undefined && !isOurFault(failure.told?.status ?? failure.status) && failure.told?.movesOn !== true) return verdict.succeeded()
-  verdict.failed(performance.now(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined)
+  verdict.failed(nowMs(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined)
 }
 
 async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | undefined> {
   try {
-    const { url, headers, body } = await upstream.prepare(request)
+    // A credential may take its time: who has left waits for none.
+    const { url, headers, body } = await orAborted(upstream.prepare(request), deps.signal)
     return await deps.fetch(url, { method: 'POST', headers, body, signal: deps.signal, headersTimeoutMs: upstream.ttfbMs, ...(upstream.proxy !== undefined && { proxy: upstream.proxy }) })
   } catch (error) {
     if (!deps.signal.aborted) warn(deps, upstream, (error as Error).message)

@@ -68,11 +68,12 @@ function hasOpened(breaker: Breaker, since: Breaker): boolean {
 
 /** RFC 9110 §10.2.3: seconds or a date; `retry-after-ms` is more exact where it is given. Undefined when there is none. */
 export function readRetryAfter(headers: Headers, wallMs: number): number | undefined {
-  const exact = Number(headers.get('retry-after-ms') ?? Number.NaN)
-  if (exact >= 0) return exact
+  const exact = headers.get('retry-after-ms')
+  if (exact !== null && /^\d+(?:\.\d+)?$/.test(exact)) return Number(exact)
   const text = headers.get('retry-after')
   if (text === null) return undefined
-  if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1000
-  const dateMs = Date.parse(text)
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000
+  // A parser of dates finds one in almost anything.
+  const dateMs = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - wallMs)
 }

@@ -26,6 +26,8 @@ export interface RelayDeps {
   maxRequestBytes: number
   observe: Observe
   version: string
+  /** Monotonic, in milliseconds: for breakers and for silence in streams. */
+  nowMs: () => number
 }
 
 export interface Relay {
@@ -51,7 +53,7 @@ export function createRelay(deps: RelayDeps): Relay {
   let running = 0
   // One clock for all streams: a timer each would be work per event.
   const clock = setInterval(() => {
-    const now = performance.now()
+    const now = deps.nowMs()
     for (const stream of streams) stream.tick(now)
   }, TICK_MS)
   clock.unref()
@@ -94,7 +96,7 @@ export function createRelay(deps: RelayDeps): Relay {
       decoder,
       meter: isEventStream ? createStreamMeter() : createJsonMeter(),
       isEventStream,
-      nowMs: () => performance.now(),
+      nowMs: deps.nowMs,
       abortUpstream: () => client.controller.abort(),
       finished: (outcome, usage) => {
         streams.delete(stream)
@@ -189,10 +191,13 @@ interface ClientAbort {
 function clientAbort(request: Request): ClientAbort {
   const controller = new AbortController()
   let listener = () => {}
-  request.signal.addEventListener('abort', () => {
+  const gone = () => {
     listener()
     controller.abort()
-  }, { once: true })
+  }
+  // Nobody is told any more of who left while the body was read.
+  if (request.signal.aborted) gone()
+  else request.signal.addEventListener('abort', gone, { once: true })
   return { controller, onGone: (given) => void (listener = given) }
 }
 

@@ -108,6 +108,13 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
     abortUpstream()
   }
 
+  /** An upstream that holds the connection after its last event has nothing more to say. */
+  function letGo(): void {
+    finish('completed')
+    abortUpstream()
+    controller.close()
+  }
+
   function giveUpReader(): void {
     cancel()
     controller.error(new Error(REASONS.client_gone))
@@ -121,6 +128,7 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
       if (!wanted && now - lastSentMs > STALLED_READER_MS) return giveUpReader()
       if (wanted && now - lastUpstreamByteMs > SILENT_UPSTREAM_MS) return breakOff('upstream_broke')
       if (!isEventStream || !wanted || now - lastSentMs < PING_AFTER_MS || !meter.atBoundary()) return
+      if (meter.isWhole()) return letGo()
       lastSentMs = now
       controller.enqueue(PING)
     },

@@ -63,12 +63,16 @@ export function readBetas(header: string | null): string[] {
   return [...new Set((header ?? '').split(',').map((beta) => beta.trim()).filter((beta) => beta !== ''))]
 }
 
-/** What of the client's betas goes there. Never adds one that the client did not ask for. */
+/**
+ * What of the client's betas goes there, each once. Never adds one that the client did not ask for. The operator's lists
+ * mean a beta by either of its names.
+ */
 export function betasFor(provider: string, asked: readonly string[], generation: Generation | undefined, { allow, deny = [] }: BetaLists): string[] {
   const table = TABLES[provider]
-  const named = table === undefined ? asked : [...new Set(asked.map((beta) => RENAMED[beta] ?? beta))]
-  const isTaken = allow !== undefined ? (beta: string) => allow.includes(beta) : (beta: string) => table === undefined || isAccepted(table, beta, generation)
-  return named.filter((beta) => isTaken(beta) && !deny.includes(beta))
+  const nameOf = (beta: string) => (table !== undefined && Object.hasOwn(RENAMED, beta) ? (RENAMED[beta] as string) : beta)
+  const isListed = (list: readonly string[], beta: string) => list.includes(beta) || list.includes(nameOf(beta))
+  const isTaken = (beta: string) => (allow !== undefined ? isListed(allow, beta) : table === undefined || isAccepted(table, nameOf(beta), generation))
+  return [...new Set(asked.filter((beta) => isTaken(beta) && !isListed(deny, beta)).map(nameOf))]
 }
 
 /** A model of the operator's own counts as the newest. */

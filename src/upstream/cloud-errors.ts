@@ -61,8 +61,15 @@ export function explainText(status: number, text: string, { headers }: Pick<Upst
 }
 
 /** Bedrock's and Vertex's words for a request of too many bytes; the client matches the whole sentence it is given. */
+const SIZE_REFUSALS = [
+  /^\s*input is too long\.?\s*$/i,
+  /\bthe (?:request|message) size \(\d+ bytes\) exceeds [\d.]+ ?mb limit/i,
+  /\brequest payload size exceeds the limit: \d+ bytes/i,
+  /\bvalue at 'body' failed to satisfy constraint: member must have length less than or equal to \d+/i,
+]
+
 function isSizeRefusal(text: string): boolean {
-  return /^\s*input is too long\.?\s*$/i.test(text) || /\bthe (?:request|message) size \(\d+ bytes\) exceeds [\d.]+ ?mb limit/i.test(text)
+  return SIZE_REFUSALS.some((words) => words.test(text))
 }
 
 export interface SaidRefusal {

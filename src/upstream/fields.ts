@@ -67,13 +67,19 @@ const VERTEX: FieldTable = {
 /** Providers that are not here speak the Messages API itself: their list is open. */
 const TABLES: Readonly<Record<string, FieldTable>> = { bedrock: BEDROCK, vertex: VERTEX }
 
-/** Names that the provider's top level does not have. */
-export function refusedTopLevel(provider: string): ReadonlySet<string> {
-  return TABLES[provider]?.topLevel ?? new Set()
+export interface Refused {
+  /** Names of the top level. Apart, because two removals of neighbours that do not know of each other would share a comma. */
+  readonly drop: readonly string[]
+  /** What takes the others out of members that stay. */
+  readonly inside: readonly Edit[]
 }
 
-/** The edits that leave out what the provider refuses, and what `learned` says besides. */
-export function refusedFields(provider: string, body: JsonObject, context: FieldContext, learned: readonly Path[]): Edit[] {
-  const refused = (TABLES[provider]?.rules ?? []).flatMap(({ paths, unless }) => (unless?.(context) === true ? [] : paths))
-  return dropPaths(body, [...refused, ...learned])
+/** What the provider refuses of a body, and what `learned` says besides. */
+export function refusedFields(provider: string, body: JsonObject, context: FieldContext, learned: readonly Path[]): Refused {
+  const { topLevel = [], rules = [] } = TABLES[provider] ?? {}
+  const refused = [...rules.flatMap(({ paths, unless }) => (unless?.(context) === true ? [] : paths)), ...learned]
+  return {
+    drop: [...topLevel, ...refused.flatMap((path) => (path.length === 1 ? path : []))],
+    inside: dropPaths(body, refused.filter((path) => path.length > 1)),
+  }
 }

@@ -5,7 +5,8 @@ import type { LeftOut, UpstreamRequest } from './upstream.ts'
 
 export interface Learned {
   betas(model: string): ReadonlySet<string>
-  paths(model: string): readonly Path[]
+  /** What to leave out of a request that goes there with these betas. One that the refused request lacked may be what a field needs. */
+  paths(model: string, sentBetas: readonly string[]): readonly Path[]
   /**
    * Remembers what a refusal's text names, if the request has it and can do without. Returns its names, or undefined when
    * there is nothing to leave out. `sentBetas` are the values as they were sent.
@@ -18,6 +19,8 @@ export interface Learned {
 
 interface Item {
   readonly path: Path | undefined
+  /** Of every request that it was refused in. */
+  readonly betas: ReadonlySet<string>
   readonly forgetAtMs: number
   /** How often it was refused. */
   readonly refusals: number
@@ -29,23 +32,27 @@ const GUESSED_MS = 3_600_000
 /** Models are the operator's, fields are the client's: neither may fill the memory. */
 const MAX_MODELS = 256
 const MAX_ITEMS = 64
+const MAX_PATH = 500
 
 /**
  * Without these a request says something else, or nothing, or costs ten times as much: one person's misplaced field must
- * not take them from everybody.
+ * not take them from everybody. What is left out besides is left out of objects of the same type alone.
  */
 const MEANING = new Set([
-  ...['messages', 'system', 'tools', 'tool_choice', 'max_tokens', 'model', 'anthropic_version', 'thinking', 'stop_sequences', 'temperature', 'top_p', 'top_k', 'metadata', 'safeguards'],
-  ...['role', 'content', 'type', 'text', 'id', 'name', 'input', 'input_schema', 'source', 'data', 'media_type', 'tool_use_id', 'signature', 'is_error', 'cache_control'],
+  ...['messages', 'system', 'tools', 'tool_choice', 'max_tokens', 'model', 'anthropic_version', 'thinking', 'stop_sequences', 'temperature', 'top_p', 'top_k', 'metadata', 'safeguards', 'format'],
+  ...['role', 'content', 'type', 'text', 'id', 'name', 'input', 'input_schema', 'source', 'data', 'media_type', 'tool_use_id', 'signature', 'is_error', 'cache_control', 'description', 'budget_tokens'],
 ])
 
 /** What a beta value is called among fields. */
 export const BETA = 'beta:'
 
-const INVALID_BETA = /invalid beta flag|anthropic[-_]beta/i
+/** Not what only says that a feature needs a beta. */
+const INVALID_BETA = /invalid beta|(?:unexpected|unknown|invalid|unsupported|not supported)[^]{0,200}anthropic[-_]beta|anthropic[-_]beta[^]{0,200}(?:unexpected|unknown|invalid|unsupported|not supported|not permitted)/i
+/** Refuses a value, or all there may be, without saying which. */
+const NAMELESS = /invalid beta flag|anthropic_beta: extra inputs are not permitted|extraneous key \[anthropic_beta\]/i
 /** Pydantic's words, and those of the JSON schema in front of older Bedrock models: `#/tools/0: extraneous key [x] is not permitted`. */
-const EXTRA_INPUT = /([A-Za-z_][\w.-]*): Extra inputs are not permitted/g
-const EXTRANEOUS_KEY = /#((?:\/[\w.-]+)*):? extraneous key \[([\w.-]+)\] is not permitted/g
+const EXTRA_INPUT = /(?<![\w.-])([A-Za-z_][\w.-]{0,200}): Extra inputs are not permitted/g
+const EXTRANEOUS_KEY = /#((?:\/[\w.-]{1,200}){0,20}):? extraneous key \[([\w.-]{1,200})\] is not permitted/g
 
 export function createLearned(now: () => Date): Learned {
   const models = new Map<string, Map<string, Item>>()
@@ -60,22 +67,23 @@ export function createLearned(now: () => Date): Learned {
     return items
   }
 
-  function remember(model: string, name: string, path: Path | undefined, lifeMs: number): void {
+  function remember(model: string, name: string, path: Path | undefined, betas: readonly string[], lifeMs: number): void {
     const items = models.get(model) ?? new Map<string, Item>()
     if (!models.has(model) && models.size >= MAX_MODELS) models.delete(models.keys().next().value as string)
     models.set(model, items)
     if (!items.has(name) && items.size >= MAX_ITEMS) items.delete(items.keys().next().value as string)
-    items.set(name, { path, forgetAtMs: now().getTime() + lifeMs, refusals: (items.get(name)?.refusals ?? 0) + 1 })
+    const known = itemsOf(model)?.get(name)
+    items.set(name, { path, betas: new Set([...(known?.betas ?? []), ...betas].slice(0, MAX_ITEMS)), forgetAtMs: now().getTime() + lifeMs, refusals: (known?.refusals ?? 0) + 1 })
   }
 
   return {
     betas: (model) => new Set([...(itemsOf(model) ?? [])].flatMap(([name, { path }]) => (path === undefined ? [name.slice(BETA.length)] : []))),
-    paths: (model) => [...(itemsOf(model)?.values() ?? [])].flatMap(({ path }) => (path === undefined ? [] : [path])),
+    paths: (model, sentBetas) => [...(itemsOf(model)?.values() ?? [])].flatMap(({ path, betas }) => (path !== undefined && sentBetas.every((beta) => betas.has(beta)) ? [path] : [])),
     learn(text, request, sentBetas) {
       const found: string[] = []
       const add = (name: string, path: Path | undefined, lifeMs: number) => {
         found.push(name)
-        remember(request.model, name, path, lifeMs)
+        remember(request.model, name, path, sentBetas, lifeMs)
       }
       for (const path of rejectedFields(text, request)) add(path.join('.'), path, NAMED_MS)
       if (found.length === 0) {
@@ -100,15 +108,17 @@ function rejectedFields(text: string, { body }: UpstreamRequest): Path[] {
   ]
   return named.filter((path) => !MEANING.has(path.at(-1) as string)).flatMap((path) => {
     const resolved = resolvePath(body, path)
-    return resolved === undefined ? [] : [resolved]
+    return resolved === undefined || resolved.join('.').length > MAX_PATH ? [] : [resolved]
   })
 }
 
 /** The values that the text names; when it names none, which is how Bedrock says it, those that were never taken, else all. */
 function rejectedBetas(text: string, sent: readonly string[], taken: ReadonlySet<string>): { named: boolean; betas: readonly string[] } {
   if (!INVALID_BETA.test(text)) return { named: false, betas: [] }
-  const named = sent.filter((beta) => text.includes(beta))
+  // The whole value: a part of it is another one.
+  const named = sent.filter((beta) => new RegExp(`(?<![\\w-])${RegExp.escape(beta)}(?![\\w-])`).test(text))
   if (named.length > 0) return { named: true, betas: named }
+  if (!NAMELESS.test(text)) return { named: false, betas: [] }
   const suspects = sent.filter((beta) => !taken.has(beta))
   return { named: false, betas: suspects.length > 0 ? suspects : sent }
 }

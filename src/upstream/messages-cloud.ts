@@ -43,10 +43,11 @@ export function createMessagesCloud(config: UpstreamConfig, position: number, de
       const { body: asked, headers: client, servedModel, modelAsked } = request
       const { model, without } = cloud.variant?.(request) ?? { model: request.model, without: [] }
       const betas = sentBetas(request)
+      const { drop, inside } = refusedFields(config.provider, asked, { betas, generation: generationOf(servedModel) }, learned.paths(request.model, betas))
       const body = editObject(asked, {
-        drop: new Set(without),
+        drop: new Set([...without, ...drop]),
         replace: model === modelAsked ? {} : { model: JSON.stringify(model) },
-        inside: refusedFields(config.provider, asked, { betas, generation: generationOf(servedModel) }, learned.paths(request.model)),
+        inside,
       })
       const headers = new Headers(client)
       for (const name of UNSIGNED) headers.delete(name)
@@ -65,6 +66,10 @@ export function createMessagesCloud(config: UpstreamConfig, position: number, de
       return left && `left out: ${left}`
     },
     explain: (refusal, request) => explainCloudError(refusal, request),
+    receive(_, request) {
+      learned.accepted(request.model, sentBetas(request))
+      return undefined
+    },
     requestId: (headers) => cloud.requestIds.map((name) => headers.get(name)).find((id) => id !== null) ?? undefined,
     credential: () => cloud.credential(),
     leftOut: () => learned.list(),

@@ -7,8 +7,8 @@ const CLASSES: readonly { readonly name: string; readonly matches: (text: string
   { name: 'mid_conv_system', matches: rejectsSystemRole },
   { name: 'cache_control_field', matches: rejectsCacheControl },
   { name: 'thinking_signature', matches: rejectsThinkingSignature },
-  { name: 'thinking_type:enabled', matches: (text) => /thinking\.type[^a-z]{1,8}enabled[^]*not supported/.test(text) },
-  { name: 'thinking_type:adaptive', matches: (text) => /thinking\.type[^a-z]{1,8}adaptive[^]*not supported|\badaptive thinking is not supported/.test(text) },
+  { name: 'thinking_type:enabled', matches: (text) => /thinking\.type[^a-z]{1,8}enabled[^]*not supported/.test(text) || rejectsThinkingTag('enabled', text) },
+  { name: 'thinking_type:adaptive', matches: (text) => /thinking\.type[^a-z]{1,8}adaptive[^]*not supported|\badaptive thinking is not supported/.test(text) || rejectsThinkingTag('adaptive', text) },
   { name: 'structured_outputs_unsupported', matches: (text) => text.includes('output_config.format: extra inputs are not permitted') },
   { name: 'effort_unsupported', matches: rejectsEffort },
   { name: 'media_budget', matches: (text) => text.includes('too much media') },
@@ -25,9 +25,12 @@ const DOCUMENT_PATH = MEDIA_PATH('document|pdf')
 const IMAGE_WORDS = ['could not process image', 'image exceeds', 'image dimensions exceed', 'image does not match the provided media type', 'image cannot be empty', 'exceeds api limit', 'images exceed the api limit', 'unable to resize image', 'image file is empty']
 const DOCUMENT_WORDS = ['could not process pdf', 'pdf pages', 'the pdf specified was not valid', 'the pdf specified is password protected', 'pdf cannot be empty', 'does not support pdf input', 'does not support pdfs']
 
+/** The words come first; what follows is not read, however often it repeats them. */
+const MAX_TEXT = 4000
+
 /** The class of a refusal with this status and text, or undefined. `betas` are the values that the client sent. */
 export function rejectionClass(status: number, refusal: string, betas: readonly string[]): string | undefined {
-  const text = refusal.toLowerCase()
+  const text = refusal.slice(0, MAX_TEXT).toLowerCase()
   if (status === 413) return isTooLong(text) || text.includes('context window') ? 'prompt_too_long' : undefined
   if (status !== 400) return undefined
   const found = CLASSES.find(({ matches }) => matches(text))
@@ -65,6 +68,11 @@ function rejectsThinkingSignature(quoted: string): boolean {
     (text.includes('thinking.signature') && text.includes('field required')) ||
     (/thinking block|redacted_thinking/.test(text) && /cannot be modified|invalid signature/.test(text))
   )
+}
+
+/** How a model's schema says it that does not know the type. */
+function rejectsThinkingTag(type: string, text: string): boolean {
+  return new RegExp(`(?:^|[\\s"])thinking(?:\\.type)?: input tag '${type}' found`).test(text)
 }
 
 function rejectsEffort(text: string): boolean {

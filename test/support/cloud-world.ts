@@ -13,7 +13,7 @@ import { startMessagesApi } from './clouds/messages-api.ts'
 import type { AwsKey } from './clouds/sigv4.ts'
 import { startSts, type FakeSts } from './clouds/sts.ts'
 import { startVertex } from './clouds/vertex.ts'
-import { startWorld, type TestGateway, type World } from './gateway.ts'
+import { startWorld, type TestGateway, type World, type WorldOptions } from './gateway.ts'
 
 export type CloudProvider = 'bedrock' | 'mantle' | 'anthropicAws' | 'vertex' | 'anthropicGoogleCloud' | 'foundry'
 
@@ -71,8 +71,8 @@ export const WORKSPACE = 'wrkspc_1'
 export const PROJECT = 'acme'
 export const ROLE = 'arn:aws:iam::123456789012:role/claude'
 const KEY = { accessKeyId: 'AKIAFAKEFAKEFAKEFAKE', secretAccessKey: 'secret/with+signs' }
-const API_KEY = 'cloud-api-key-canary'
-const AWS_KEYS = { aws_access_key_id: KEY.accessKeyId, aws_secret_access_key: KEY.secretAccessKey }
+export const API_KEY = 'cloud-api-key-canary'
+export const AWS_KEYS = { aws_access_key_id: KEY.accessKeyId, aws_secret_access_key: KEY.secretAccessKey }
 
 const keyFile = ({ keyFile: path }: Sources) => ({ service_account_json: path })
 export const ACCESSES: readonly Access[] = [
@@ -106,7 +106,7 @@ const MANY = Array.from({ length: 400 }, (_, at) => at + 1)
 /** What the libraries of the clouds would read of this machine is put aside. */
 const FOREIGN = /^(AWS_|AZURE_|MSI_|IDENTITY_|IMDS_|GOOGLE_|GCE_|CLOUDSDK_|GCLOUD_|ANTHROPIC_)/
 
-export async function startCloudWorld(): Promise<CloudWorld> {
+export async function startCloudWorld({ nowMs }: Pick<WorldOptions, 'nowMs'> = {}): Promise<CloudWorld> {
   const directory = mkdtempSync(joinPath(tmpdir(), 'gatehouse-clouds-'))
   const sts = await startSts({ region: REGION, now: () => new Date() })
   sts.accounts.push(KEY)
@@ -123,7 +123,7 @@ export async function startCloudWorld(): Promise<CloudWorld> {
   })
   const clouds: Cloud[] = []
   // Without the section, everybody may use every model.
-  const world = await startWorld({ config: { managed: undefined } })
+  const world = await startWorld({ config: { managed: undefined }, ...(nowMs && { nowMs }) })
   const [alice, bob] = [await world.signIn('alice'), await world.signIn('bob')]
   return {
     world,

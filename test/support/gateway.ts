@@ -42,19 +42,21 @@ export interface WorldOptions {
   config?: Record<string, unknown>
   refreshTokens?: boolean
   now?: () => Date
+  /** The clock of breakers and streams. */
+  nowMs?: () => number
   idleSeconds?: number
 }
 
 const SECRET = 'a-test-secret-of-more-than-thirty-two-bytes'
 
-export async function startWorld({ config = {}, refreshTokens = true, now, idleSeconds }: WorldOptions = {}): Promise<World> {
+export async function startWorld({ config = {}, refreshTokens = true, now, nowMs, idleSeconds }: WorldOptions = {}): Promise<World> {
   const [port, database, upstream] = await Promise.all([freePort(), createTestDatabase(), startUpstream()])
   const publicUrl = `http://127.0.0.1:${port}`
   const idp = await startIdp({ redirectUri: `${publicUrl}/oauth/callback`, refreshTokens })
   const gateways: TestGateway[] = []
   const boot = async (listenPort: number, changes: Record<string, unknown> = {}) => {
     const text = JSON.stringify({ ...baseConfig({ publicUrl, port: listenPort, database, idp, upstream }), ...config, ...changes })
-    const started = await startOne(text, { ...(now && { now }), ...(idleSeconds && { idleSeconds }) })
+    const started = await startOne(text, { ...(now && { now }), ...(nowMs && { nowMs }), ...(idleSeconds && { idleSeconds }) })
     gateways.push(started)
     return started
   }
@@ -86,7 +88,7 @@ function baseConfig({ publicUrl, port, database, idp, upstream }: { publicUrl: s
   }
 }
 
-async function startOne(text: string, { now, idleSeconds }: Pick<WorldOptions, 'now' | 'idleSeconds'>): Promise<TestGateway> {
+async function startOne(text: string, { now, nowMs, idleSeconds }: Pick<WorldOptions, 'now' | 'nowMs' | 'idleSeconds'>): Promise<TestGateway> {
   const observed: Observation[] = []
   const waiting = new Set<() => void>()
   const observe = (observation: Observation) => {
@@ -94,7 +96,7 @@ async function startOne(text: string, { now, idleSeconds }: Pick<WorldOptions, '
     for (const check of [...waiting]) check()
   }
   const { config } = parseConfig(text, 'test.yaml', {})
-  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, ...(now === undefined ? {} : { now }) })
+  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, ...(now && { now }), ...(nowMs && { nowMs }) })
   const url = `http://127.0.0.1:${gateway.port}`
   const bearer = (token: string | undefined) => (token === undefined ? {} : { authorization: `Bearer ${token}` })
   return {

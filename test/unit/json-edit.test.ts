@@ -91,6 +91,11 @@ describe('dropPaths', () => {
     expect(dropped(body(cached), 'messages.*.content.*.cache_control.scope', 'messages.*.content.*.content.*.cache_control.scope')).toBe(body(plain))
   })
 
+  test('takes a field out of objects of the type that is named alone, beside what is taken out of all', () => {
+    const body = '{"tools":[{"name":"a","max":1,"strict":1},{"type":"custom","max":2},{"type":"other","max":3,"strict":1},{"type":"big","max":4}]}'
+    expect(dropped(body, 'tools.*.<custom>.max', 'tools.*.<big>.max', 'tools.*.strict')).toBe('{"tools":[{"name":"a"},{"type":"custom"},{"type":"other","max":3},{"type":"big"}]}')
+  })
+
   test('leaves a value of another shape alone', () => {
     expect(dropped('{"tools":{"strict":1},"system":"strict"}', 'tools.*.strict', 'system.*.strict')).toBe('{"tools":{"strict":1},"system":"strict"}')
   })
@@ -101,11 +106,13 @@ describe('dropPaths', () => {
 })
 
 describe('resolvePath', () => {
-  const document = object('{"tools":[{"name":"a"},{"name":"b","defer_loading":true}],"system":[{"cache_control":{"type":"ephemeral","scope":"x"}}],"top":1}')
+  const document = object('{"tools":[{"name":"a"},{"name":"b","defer_loading":true}],"system":[{"cache_control":{"type":"ephemeral","scope":"x"}},{"type":"text","text":"t","citations":[]}],"top":1}')
   test.each([
-    ['tools.1.custom.defer_loading', 'tools.*.defer_loading'],
+    ['tools.1.custom.defer_loading', 'tools.*.<custom>.defer_loading'],
     ['tools.1.defer_loading', 'tools.*.defer_loading'],
-    ['system.0.cache_control.ephemeral.scope', 'system.*.cache_control.scope'],
+    ['system.0.cache_control.ephemeral.scope', 'system.*.cache_control.<ephemeral>.scope'],
+    ['system.1.text.citations', 'system.*.<text>.citations'],
+    ['system.1.image.citations', 'system.*.<text>.citations'],
     ['top', 'top'],
     ['tools.0.custom.defer_loading', undefined],
     ['tools.7.custom.defer_loading', undefined],

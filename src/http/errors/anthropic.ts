@@ -17,12 +17,12 @@ const RENDERING: Record<ErrorKind, { status: number; type: string }> = {
   internal: { status: 500, type: 'api_error' },
 }
 
-/** `{"type":"error","request_id":…,"error":{"type","message"}}` with the status of the error's kind. */
+/** `{"type":"error","request_id":…,"error":{"type","message"}}` with the status of the error's kind; the SDKs read the id from the header. */
 export function anthropicError(error: GatewayError, requestId: string): Response {
   const { status, type } = RENDERING[error.kind]
   return Response.json(
     { type: 'error', request_id: requestId, error: { type, message: error.message } },
-    { status: error.status ?? status, headers: { 'cache-control': 'no-store', ...refusalHeaders(error.kind), ...error.headers } },
+    { status: error.status ?? status, headers: { 'cache-control': 'no-store', 'request-id': requestId, ...refusalHeaders(error.kind), ...error.headers } },
   )
 }
 

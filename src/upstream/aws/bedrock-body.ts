@@ -1,8 +1,8 @@
 // A Messages body as Bedrock's InvokeModel takes it, by edits on its bytes. Pure.
 import type { Path } from '../../json/drop-paths.ts'
 import { editObject } from '../../json/edit.ts'
-import { isStringAt, textOf, type JsonObject } from '../../json/scan.ts'
-import { refusedFields, refusedTopLevel } from '../fields.ts'
+import { isArrayAt, isStringAt, itemsOf, textOf, type JsonObject } from '../../json/scan.ts'
+import { refusedFields } from '../fields.ts'
 import type { Generation } from '../generation.ts'
 
 export interface BedrockContext {
@@ -25,25 +25,45 @@ export function bedrockVersion(version: string | null, generation: Generation | 
   return version === NEW_VERSION && generation !== undefined && generation.number >= NEW_VERSION_SINCE ? NEW_VERSION : VERSION
 }
 
-/** The body of an invocation. No `anthropic_beta` rather than an empty one, which is refused. */
-export function bedrockBody(body: JsonObject, context: BedrockContext, more: Readonly<Record<string, string>> = {}): Uint8Array {
+/** The body of an invocation, `more` in the place of members of these names. No `anthropic_beta` rather than an empty one, which is refused. */
+export function bedrockBody(body: JsonObject, context: BedrockContext, more: Readonly<Record<string, string>> = {}, without: readonly string[] = []): Uint8Array {
   const { betas, generation, learned } = context
+  const { drop, inside } = refusedFields('bedrock', body, { betas, generation }, learned)
   return editObject(body, {
-    drop: new Set([...OWN, ...refusedTopLevel('bedrock')]),
+    drop: new Set([...OWN, ...drop, ...Object.keys(more), ...without]),
     add: {
       anthropic_version: JSON.stringify(bedrockVersion(context.version, generation)),
       ...(betas.length > 0 && { anthropic_beta: JSON.stringify(betas) }),
       ...more,
     },
-    inside: refusedFields('bedrock', body, { betas, generation }, learned),
+    inside,
   })
 }
 
-/** CountTokens takes the body of an invocation as base64; `max_tokens` has to be there although nothing is generated. */
+/** Of a tool, what CountTokens has no place for; it weighs nothing. */
+const UNCOUNTED: readonly Path[] = ['cache_control', 'strict'].map((name) => ['tools', '*', name])
+
+/**
+ * CountTokens takes the body of an invocation as base64: with `max_tokens` above any budget for thinking although nothing
+ * is generated, and without an empty list of tools.
+ */
 export function bedrockCountBody(body: JsonObject, context: BedrockContext): Uint8Array {
-  const hasMaxTokens = body.members.some(({ name }) => name === 'max_tokens')
-  const inner = bedrockBody(body, context, hasMaxTokens ? {} : { max_tokens: '1' })
+  const counted = { ...context, learned: [...context.learned, ...UNCOUNTED] }
+  const inner = bedrockBody(body, counted, { max_tokens: String(thinkingBudget(body) + 1) }, hasEmptyTools(body) ? ['tools', 'tool_choice'] : [])
   return Buffer.from(`{"input":{"invokeModel":{"body":"${Buffer.from(inner.buffer, inner.byteOffset, inner.byteLength).toString('base64')}"}}}`)
+}
+
+function hasEmptyTools({ bytes, members }: JsonObject): boolean {
+  const tools = members.find(({ name }) => name === 'tools')
+  return tools !== undefined && isArrayAt(bytes, tools.valueStart) && itemsOf(bytes, tools.valueStart).length === 0
+}
+
+/** 0 without one. */
+function thinkingBudget({ bytes, members }: JsonObject): number {
+  const thinking = members.find(({ name }) => name === 'thinking')
+  const value = thinking && (JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + thinking.valueStart, thinking.end - thinking.valueStart).toString('utf8')) as { budget_tokens?: unknown } | null)
+  const budget = value?.budget_tokens
+  return Number.isSafeInteger(budget) && (budget as number) > 0 ? (budget as number) : 0
 }
 
 /** The foundation model of an inference profile's id: CountTokens takes no other. */
@@ -60,7 +80,7 @@ export function modelSegment(modelId: string): string {
 export function countAnswer(answer: Uint8Array): Uint8Array | undefined {
   try {
     const { inputTokens } = JSON.parse(Buffer.from(answer).toString('utf8')) as { inputTokens?: unknown }
-    return Number.isSafeInteger(inputTokens) ? Buffer.from(JSON.stringify({ input_tokens: inputTokens })) : undefined
+    return Number.isSafeInteger(inputTokens) && (inputTokens as number) >= 0 ? Buffer.from(JSON.stringify({ input_tokens: inputTokens })) : undefined
   } catch {
     return undefined
   }

@@ -7,7 +7,7 @@ import type { ClientError, Decoder } from '../upstream.ts'
 /** What an exception in mid-stream means to the client; `type` is the frame's `:exception-type` or `:error-code`. */
 export type ExplainException = (type: string, payload: Buffer) => Pick<ClientError, 'type' | 'message'>
 
-const [LF, CR, QUOTE] = [0x0a, 0x0d, 0x22]
+const [LF, CR, SPACE, QUOTE, BACKSLASH] = [0x0a, 0x0d, 0x20, 0x22, 0x5c]
 const START = '{"bytes":"'
 const TYPE_START = '{"type":"'
 /** Facts about the account's invocation, put beside the event. */
@@ -54,6 +54,7 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
     // Without a type it is a keep-alive of something on the way.
     if (event === undefined || type === undefined) return
     isStopped ||= type === 'message_stop'
+    isBroken ||= type === 'error'
     parts.push(headOf(type), oneLine(event.includes(OWN_MEMBERS) ? withoutOwnMembers(event) : event), EVENT_END)
   }
 
@@ -71,7 +72,10 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
       if (isBroken) return NOTHING
       const parts: Uint8Array[] = []
       try {
-        for (const frame of reader.read(chunk)) if (!isBroken) translate(frame, parts)
+        for (const frame of reader.read(chunk)) {
+          translate(frame, parts)
+          if (isBroken) break
+        }
       } catch (error) {
         if (!(error instanceof FrameError)) throw error
         note(error.message)
@@ -92,7 +96,8 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
 function eventOf(payload: Buffer): Buffer | undefined {
   if (payload.toString('latin1', 0, START.length) === START) {
     const end = payload.indexOf(QUOTE, START.length)
-    return end < 0 ? undefined : Buffer.from(payload.toString('latin1', START.length, end), 'base64')
+    // JSON may escape a slash.
+    if (!payload.subarray(0, end).includes(BACKSLASH)) return end < 0 ? undefined : Buffer.from(payload.toString('latin1', START.length, end), 'base64')
   }
   const bytes = parse(payload.toString('utf8'))?.bytes
   return typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : undefined
@@ -106,10 +111,10 @@ function typeOf(event: Buffer): string | undefined {
   return typeof type === 'string' && /^[\w.-]+$/.test(type) ? type : undefined
 }
 
-/** A line end inside an event would cut it in two. */
+/** A line end inside an event would cut it in two. In JSON it can only stand between tokens, where a space says the same. */
 function oneLine(event: Uint8Array): Uint8Array {
   if (!event.includes(LF) && !event.includes(CR)) return event
-  return encoder.encode(JSON.stringify(parse(Buffer.from(event).toString('utf8')) ?? null))
+  return event.map((byte) => (byte === LF || byte === CR ? SPACE : byte))
 }
 
 /** `inputTokenCount` and its kin in the names of the Messages API. */

@@ -27,11 +27,12 @@ export function createBedrock(config: BedrockConfig, position: number, deps: Ups
     const generation = generationOf(servedModel)
     const refused = learned.betas(model)
     const betas = betasFor('bedrock', readBetas(headers.get('anthropic-beta')), generation, config.betas ?? {}).filter((beta) => !refused.has(beta))
+    const sent = surface === 'messages' ? betas : betas.filter((beta) => COUNT_BETAS.includes(beta))
     return {
       version: headers.get('anthropic-version'),
-      betas: surface === 'messages' ? betas : betas.filter((beta) => COUNT_BETAS.includes(beta)),
+      betas: sent,
       generation,
-      learned: learned.paths(model),
+      learned: learned.paths(model, sent),
     }
   }
 
@@ -120,7 +121,8 @@ const EXCEPTIONS: Readonly<Record<string, number>> = {
 
 function explainException(request: UpstreamRequest): ExplainException {
   return (exception, payload) => {
-    const status = EXCEPTIONS[exception] ?? 500
+    // An `:error-code` begins with a capital.
+    const status = EXCEPTIONS[exception.charAt(0).toLowerCase() + exception.slice(1)] ?? 500
     const { type, message } = generalError(status)
     const said = status === 400 ? readRefusal(payload) : undefined
     if (said?.envelope !== undefined) return said.envelope

@@ -10,8 +10,8 @@ export interface Frame {
 }
 
 export interface FrameReader {
-  /** The frames that are complete now. Throws FrameError for what is no such stream. */
-  read(chunk: Uint8Array): Frame[]
+  /** The frames that are complete now, each as it is asked for. Throws FrameError where the stream is none any more: then no more follows. */
+  read(chunk: Uint8Array): Iterable<Frame>
   /** Bytes of a frame that is not complete yet. */
   pending(): number
 }
@@ -47,10 +47,9 @@ export function createFrameReader(): FrameReader {
   }
 
   return {
-    read(chunk) {
+    *read(chunk) {
       const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       const bytes = pending === undefined ? fresh : Buffer.concat([pending, fresh])
-      const frames: Frame[] = []
       let at = 0
       while (bytes.length - at >= PRELUDE_BYTES) {
         const length = bytes.readUInt32BE(at)
@@ -59,12 +58,11 @@ export function createFrameReader(): FrameReader {
         if (bytes.length - at < length) break
         if (crc32(bytes.subarray(at, at + length - CRC_BYTES)) !== bytes.readUInt32BE(at + length - CRC_BYTES)) throw new FrameError('a frame does not match its checksum')
         const payloadAt = at + PRELUDE_BYTES + headersLength
-        frames.push({ headers: headersOf(bytes.subarray(at + PRELUDE_BYTES, payloadAt)), payload: bytes.subarray(payloadAt, at + length - CRC_BYTES) })
+        yield { headers: headersOf(bytes.subarray(at + PRELUDE_BYTES, payloadAt)), payload: bytes.subarray(payloadAt, at + length - CRC_BYTES) }
         at += length
       }
       // Copied: the chunk's memory may be used again.
       pending = at === bytes.length ? undefined : Buffer.from(bytes.subarray(at))
-      return frames
     },
     pending: () => pending?.length ?? 0,
   }

@@ -4,7 +4,7 @@ import { betasFor, readBetas } from '../betas.ts'
 import { explainCloudError, readRefusal } from '../cloud-errors.ts'
 import type { UpstreamConfig } from '../config.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
-import { refusedFields, refusedTopLevel } from '../fields.ts'
+import { refusedFields } from '../fields.ts'
 import { generationOf } from '../generation.ts'
 import { createGoogleCredential } from './credentials.ts'
 import { createLearned } from '../learned.ts'
@@ -41,7 +41,7 @@ export function createVertex(config: VertexConfig, position: number, deps: Upstr
       const { token, quotaProject } = await credential.get()
       headers.set('authorization', `Bearer ${token}`)
       if (quotaProject !== undefined) headers.set('x-goog-user-project', quotaProject)
-      return { url: `${models}/${methodOf(request)}`, headers, body: vertexBody(request, betas, learned.paths(request.model)) }
+      return { url: `${models}/${methodOf(request)}`, headers, body: vertexBody(request, betas, learned.paths(request.model, betas)) }
     },
     amend(refusal, request) {
       if (refusal.status === 401) {
@@ -53,6 +53,10 @@ export function createVertex(config: VertexConfig, position: number, deps: Upstr
       return left && `left out: ${left}`
     },
     explain: (refusal, request) => explainCloudError(refusal, request),
+    receive(_, request) {
+      learned.accepted(request.model, sentBetas(request))
+      return undefined
+    },
     requestId: (headers) => headers.get('request-id') ?? headers.get('x-request-id') ?? undefined,
     credential: () => credential.state(),
     leftOut: () => learned.list(),
@@ -74,10 +78,11 @@ function methodOf({ surface, model, stream }: UpstreamRequest): string {
 function vertexBody({ surface, body, headers, model, servedModel }: UpstreamRequest, betas: readonly string[], learned: Parameters<typeof refusedFields>[3]): Uint8Array {
   const version = headers.get('anthropic-version') === NEW_VERSION ? NEW_VERSION : VERSION
   const isCount = surface === 'count_tokens'
+  const { drop, inside } = refusedFields('vertex', body, { betas, generation: generationOf(servedModel) }, learned)
   return editObject(body, {
-    drop: new Set([...(isCount ? [] : ['model']), 'anthropic_version', 'anthropic_beta', ...refusedTopLevel('vertex')]),
+    drop: new Set([...(isCount ? [] : ['model']), 'anthropic_version', 'anthropic_beta', ...drop]),
     replace: isCount ? { model: JSON.stringify(model.replace(/@(?:default|latest)$/, '')) } : {},
     add: { anthropic_version: JSON.stringify(version) },
-    inside: refusedFields('vertex', body, { betas, generation: generationOf(servedModel) }, learned),
+    inside,
   })
 }
