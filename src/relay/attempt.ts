@@ -8,9 +8,12 @@ import type { ClientError, Refusal, Upstream, UpstreamRequest } from '../upstrea
 import { readRetryAfter } from './breaker.ts'
 import { isOurFault, mostTelling, movesOn } from './failover.ts'
 import type { Lane, Verdict } from './lanes.ts'
+import { createSource, type Source } from './source.ts'
 
 const MAX_ERROR_BYTES = 64 * 1024
 const ERROR_BODY_TIMEOUT_MS = 5000
+/** Longer than an upstream takes to refuse; until then the client gets no pings. */
+const OPENING_MS = 2000
 
 export interface FailedAttempt extends Refusal {
   readonly upstream: Upstream
@@ -25,6 +28,8 @@ export interface Answered {
   readonly model: string
   readonly request: UpstreamRequest
   readonly response: Response
+  /** Of the response's body; undefined when it has none. */
+  readonly source: Source | undefined
   readonly attempts: number
   /** The place in the upstream's lane, to be given back when the answer has ended. */
   readonly done: () => void
@@ -52,6 +57,9 @@ export interface AttemptDeps {
   /** Monotonic, in milliseconds. */
   readonly nowMs: () => number
 }
+
+/** An answer that is the client's. */
+type Begun = Pick<Answered, 'response' | 'source'>
 
 interface Candidate {
   readonly lane: Lane
@@ -109,7 +117,7 @@ function isFinal({ status, told, upstream }: FailedAttempt): boolean {
 }
 
 /** Undefined when there was no answer at all. */
-async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest): Promise<{ response: Response; done: () => void } | FailedAttempt | undefined> {
+async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest): Promise<(Begun & { done: () => void }) | FailedAttempt | undefined> {
   const { upstream } = lane
   const impossible = upstream.impossible?.(request)
   if (impossible !== undefined) return { upstream, status: impossible.status, headers: new Headers(), body: new Uint8Array(), told: impossible }
@@ -117,12 +125,12 @@ async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest):
   const verdict = lane.start(request.surface === 'count_tokens' ? undefined : request.model)
   try {
     const outcome = await ask(deps, upstream, request)
-    if (!(outcome instanceof Response)) {
+    if (outcome === undefined || !('response' in outcome)) {
       giveVerdict(deps, verdict, outcome)
       return outcome
     }
     verdict.succeeded()
-    return { response: outcome, done: verdict.done }
+    return { ...outcome, done: verdict.done }
   } catch (error) {
     // A fault of ours must not take the place for ever.
     verdict.done()
@@ -132,15 +140,33 @@ async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest):
 }
 
 /** Sends to one upstream, a second time where it says how. */
-async function ask(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | FailedAttempt | undefined> {
+async function ask(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Begun | FailedAttempt | undefined> {
   for (let isSecond = false; ; isSecond = true) {
     const response = await send(deps, upstream, request)
-    if (response === undefined || isAnswer(response, upstream)) return response
-    const failure = await keepFailure(deps, upstream, response, request)
+    if (response === undefined) return undefined
+    const outcome = isAnswer(response, upstream) ? await open(deps, upstream, response, request) : await readRefusalOf(response)
+    if (outcome === undefined || 'source' in outcome) return outcome
+    const failure = keepFailure(deps, upstream, outcome, request)
     // Asked after a second refusal too: the next request goes without what it names.
     const amended = upstream.amend?.(failure, request)
     if (amended !== undefined) deps.observe({ op: 'info', message: `upstream ${upstream.name}: ${request.model}: ${amended}`, request_id: deps.requestId })
     if (amended === undefined || isSecond || deps.signal.aborted) return failure
+  }
+}
+
+/** Looks at the beginning of an answer where its head is not yet the whole verdict. Undefined when it broke off there. */
+async function open(deps: AttemptDeps, upstream: Upstream, response: Response, request: UpstreamRequest): Promise<Begun | Refusal | undefined> {
+  if (response.body === null) return { response, source: undefined }
+  const source = createSource(response.body)
+  if (upstream.opening === undefined || !request.stream) return { response, source }
+  try {
+    const verdict = await source.peek((beginning) => upstream.opening?.(beginning, response, request), OPENING_MS)
+    if (verdict === undefined || verdict === 'begun') return { response, source }
+    void source.cancel().catch(() => {})
+    return verdict
+  } catch (error) {
+    if (!deps.signal.aborted) warn(deps, upstream, `the answer broke off before its first event (${(error as Error).name})`)
+    return undefined
   }
 }
 
@@ -169,11 +195,14 @@ async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequ
 }
 
 /** The whole text goes to the operator; the client sees what may be told of it, and only if no other upstream does better. */
-async function keepFailure(deps: AttemptDeps, upstream: Upstream, response: Response, request: UpstreamRequest): Promise<FailedAttempt> {
-  const { status, headers } = response
-  const body = await readSmallBody(response, MAX_ERROR_BYTES, ERROR_BODY_TIMEOUT_MS).catch(() => new Uint8Array())
+function keepFailure(deps: AttemptDeps, upstream: Upstream, { status, headers, body }: Refusal, request: UpstreamRequest): FailedAttempt {
   warn(deps, upstream, `${status} ${Buffer.from(body).toString('utf8').slice(0, 2000)}`)
   return { upstream, status, headers, body, told: upstream.explain?.({ status, headers, body }, request) }
+}
+
+async function readRefusalOf(response: Response): Promise<Refusal> {
+  const body = await readSmallBody(response, MAX_ERROR_BYTES, ERROR_BODY_TIMEOUT_MS).catch(() => new Uint8Array())
+  return { status: response.status, headers: response.headers, body }
 }
 
 function warn({ observe, requestId }: AttemptDeps, upstream: Upstream, what: string): void {

@@ -8,6 +8,8 @@ export interface Meter {
   usage(): Usage
   /** Everything that belongs to the answer has passed, whether or not the upstream has ended it. */
   isWhole(): boolean
+  /** The last that passed was the upstream's own error event. */
+  endsInError(): boolean
   /** The next byte begins an event: here the relay may put in one of its own. */
   atBoundary(): boolean
 }
@@ -27,6 +29,7 @@ export function createStreamMeter(): Meter {
   let skipping = false
   /** The last four bytes. */
   let tail = 0x0a0a
+  let last: Uint8Array = new Uint8Array()
 
   function readLines(text: string): void {
     for (const line of text.split(/\r\n|\r|\n/)) {
@@ -40,6 +43,7 @@ export function createStreamMeter(): Meter {
   return {
     watch(chunk) {
       if (chunk.length === 0) return
+      last = chunk
       for (let at = Math.max(0, chunk.length - 4); at < chunk.length; at++) tail = ((tail << 8) | (chunk[at] as number)) >>> 0
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       const end = Math.max(bytes.lastIndexOf(LF), bytes.lastIndexOf(CR)) + 1
@@ -57,6 +61,7 @@ export function createStreamMeter(): Meter {
     },
     usage: () => usage,
     isWhole: () => stopped,
+    endsInError: () => /(?:^|[\r\n])event: ?error\b/.test(Buffer.from(last.buffer, last.byteOffset, last.byteLength).toString('latin1')),
     atBoundary: () => (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a,
   }
 }
@@ -88,6 +93,7 @@ export function createJsonMeter(): Meter {
     },
     usage: () => overwriteUsage(NO_USAGE, answer()?.usage),
     isWhole: () => answer() !== undefined,
+    endsInError: () => false,
     atBoundary: () => false,
   }
 }

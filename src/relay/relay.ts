@@ -77,7 +77,7 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 
   function deliver(answered: Answered, report: Report, { requestId, idleLimit }: RequestContext, client: ClientAbort): Response {
-    const { response, upstream, request, done } = answered
+    const { response, source, upstream, request, done } = answered
     const note = (text: string) => deps.observe({ op: 'warn', message: `upstream ${upstream.name}: ${text}`, request_id: requestId })
     const decoder = upstream.receive?.(response, request, note)
     const headers = clientHeaders(response.headers, requestId)
@@ -86,13 +86,13 @@ export function createRelay(deps: RelayDeps): Relay {
       if (headers.get('content-type')?.startsWith(EVENT_STREAM) !== true) headers.set('content-type', EVENT_STREAM)
       headers.set('cache-control', 'no-cache')
     }
-    if (response.body === null) {
+    if (source === undefined) {
       done()
       report.finish('completed', NO_USAGE)
       return new Response(null, { status: response.status, headers })
     }
     const stream = relayStream({
-      upstream: response.body,
+      upstream: source,
       decoder,
       meter: isEventStream ? createStreamMeter() : createJsonMeter(),
       isEventStream,
@@ -204,7 +204,7 @@ function clientAbort(request: Request): ClientAbort {
 function clientGone(attempted: Attempted, report: Report): Response {
   if (attempted.ok) {
     attempted.done()
-    void attempted.response.body?.cancel().catch(() => {})
+    void attempted.source?.cancel().catch(() => {})
   }
   report.status(499)
   report.finish('client_gone', NO_USAGE)

@@ -2,6 +2,7 @@
 // the upstream instead of filling memory. A stream ends exactly once, however it ends.
 import type { Decoder } from '../upstream/upstream.ts'
 import type { Meter } from './meter.ts'
+import type { Source } from './source.ts'
 import type { Usage } from './usage.ts'
 
 export type StreamOutcome = 'completed' | 'client_gone' | 'upstream_broke' | 'drained'
@@ -15,7 +16,7 @@ export interface RelayedStream {
 }
 
 export interface StreamOptions {
-  upstream: ReadableStream<Uint8Array>
+  upstream: Pick<Source, 'read'>
   /** Of an answer that is not in the Messages API's form. */
   decoder?: Decoder | undefined
   meter: Meter
@@ -41,7 +42,6 @@ const PING = encoder.encode('event: ping\ndata: {"type": "ping"}\n\n')
 const REASONS = { upstream_broke: 'the upstream connection was lost', drained: 'the gateway is restarting', client_gone: 'the client stopped reading' }
 
 export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): RelayedStream {
-  const reader = upstream.getReader()
   let controller: ReadableStreamDefaultController<Uint8Array>
   let over = false
   /** The client has asked for bytes that have not come yet. */
@@ -71,7 +71,7 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
     wanted = true
     try {
       for (;;) {
-        const { done, value } = await reader.read()
+        const { done, value } = await upstream.read()
         if (over) return
         if (done) return ended()
         lastUpstreamByteMs = nowMs()
@@ -96,8 +96,11 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
   function ended(): void {
     const rest = decoder?.end()
     if (rest !== undefined && rest.bytes.byteLength > 0) pass(rest.bytes)
-    if (rest?.isWhole === false && !isEventStream) return breakOff('upstream_broke')
-    finish(rest?.isWhole === false ? 'upstream_broke' : 'completed')
+    const isWhole = rest?.isWhole ?? (!isEventStream || meter.isWhole())
+    // A connection that ends cleanly in the middle of an answer must not look like its end.
+    const isTold = isEventStream && (decoder !== undefined || meter.endsInError())
+    if (!isWhole && !isTold) return breakOff('upstream_broke')
+    finish(isWhole ? 'completed' : 'upstream_broke')
     controller.close()
   }
 

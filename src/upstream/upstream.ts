@@ -93,6 +93,11 @@ export interface Upstream {
   amend?(refusal: Refusal, request: UpstreamRequest): string | undefined
   /** A refusal in the Anthropic envelope. Absent where an upstream's own words may reach the client unchanged. */
   explain?(refusal: Refusal, request: UpstreamRequest): ClientError
+  /**
+   * For answers that may turn out a refusal after their head: the refusal, or `begun` when it is none, or undefined while
+   * more of the beginning is needed.
+   */
+  opening?(beginning: Uint8Array, answer: Response, request: UpstreamRequest): Refusal | 'begun' | undefined
   /** A successful answer begins: how to read it, where it is not in the Messages API's form. `note` is for the operator. */
   receive?(answer: Response, request: UpstreamRequest, note: (text: string) => void): Decoder | undefined
   /** The upstream's own name of a request, for the audit log. */

@@ -159,6 +159,21 @@ const FAILURES: Record<string, CloudScript> = {
     answer.raw('canary\r\n\r\n')
     answer.close()
   },
+  // Said 200, and nothing of it has reached the client yet.
+  'throttled in its first frame': async ({ answer, stream }) => {
+    await stream(0)
+    await answer.chunk(exceptionFrame('throttlingException', { message: CANARY }))
+    answer.end()
+  },
+  'broken in its first frame': async ({ answer, stream }) => {
+    await stream(0)
+    await answer.chunk(exceptionFrame('internalServerException', { message: CANARY }))
+    answer.end()
+  },
+  'cut after its head': async ({ answer, stream }) => {
+    await stream(0)
+    answer.reset()
+  },
 }
 
 describe('500 streams while the first cloud fails in every way', () => {

@@ -138,7 +138,7 @@ describe('a beta that was refused', () => {
 
   test('does not take one with it whose name is a part of its own', () => {
     const world = setup()
-    world.learn('Unexpected value(s) `compact-2026-01-12-evil` for the `anthropic-beta` header', {}, ['compact-2026-01-12', 'compact-2026-01-12-evil', '2026', 'anthropic'])
+    world.learn('Unexpected value(s) `compact-2026-01-12-evil` for the `anthropic-beta` header', {}, ['compact-2026-01-12', 'compact-2026-01-12-evil', '2026', 'anthropic', 'beta'])
     expect(refused(world)).toEqual(['compact-2026-01-12-evil'])
   })
 

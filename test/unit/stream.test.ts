@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { createStreamMeter } from '../../src/relay/meter.ts'
+import { createSource } from '../../src/relay/source.ts'
 import { relayStream, type StreamOutcome } from '../../src/relay/stream.ts'
 
+const DELTA = 'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"event: error"}}\n\n'
+const STOP = 'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 const PING = 'event: ping\ndata: {"type": "ping"}\n\n'
 
 /** A relayed stream whose upstream and clock are in the test's hands. */
@@ -11,7 +14,7 @@ function setup({ isEventStream = true } = {}) {
   const outcomes: StreamOutcome[] = []
   let aborted = 0
   const stream = relayStream({
-    upstream: new ReadableStream({ start: (controller) => void (upstream = controller) }),
+    upstream: createSource(new ReadableStream({ start: (controller) => void (upstream = controller) })),
     meter: createStreamMeter(),
     isEventStream,
     nowMs: () => nowMs,
@@ -104,12 +107,33 @@ describe('a stream ends once', () => {
   })
 
   test('although the upstream ends, the client goes and the gateway stops', async () => {
-    const { stream, reader, end, outcomes, aborted } = setup()
+    const { stream, reader, say, text, end, outcomes, aborted } = setup()
+    say(STOP)
+    expect(await text()).toBe(STOP)
     end()
     expect((await reader.read()).done).toBe(true)
     stream.end('client_gone')
     stream.end('drained')
     expect([outcomes, aborted()]).toEqual([['completed'], 0])
+  })
+
+  // T187
+  test('with an error event, when the upstream ends it cleanly in the middle', async () => {
+    const { reader, say, text, end, outcomes } = setup()
+    say(DELTA)
+    expect(await text()).toBe(DELTA)
+    end()
+    expect(await text()).toBe('event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the upstream connection was lost"}}\n\n')
+    expect([outcomes, (await reader.read()).done]).toEqual([['upstream_broke'], true])
+  })
+
+  test('with the upstream’s own error event and no second one', async () => {
+    const { reader, say, text, end, outcomes } = setup()
+    const error = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+    say(DELTA + error)
+    expect(await text()).toBe(DELTA + error)
+    end()
+    expect([(await reader.read()).done, outcomes]).toEqual([true, ['upstream_broke']])
   })
 
   test('with an event that says why, when the gateway stops', async () => {

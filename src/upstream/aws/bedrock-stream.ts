@@ -41,9 +41,8 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
   }
 
   function translate({ headers, payload }: Frame, parts: Uint8Array[]): void {
-    const messageType = headers.get(':message-type')
-    if (messageType !== 'event') {
-      const name = headers.get(':exception-type') ?? headers.get(':error-code') ?? 'unknown'
+    const name = exceptionOf({ headers, payload })
+    if (name !== undefined) {
       note(`${name} in mid-stream: ${payload.toString('utf8', 0, 1000)} ${headers.get(':error-message') ?? ''}`.trim())
       const { type, message } = explain(name, payload)
       parts.push(breakOff(type, message))
@@ -90,6 +89,27 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
     },
     usage: () => metrics && usageOf(metrics),
   }
+}
+
+/**
+ * The exception that an answer begins with, though its head said 200; `begun` when it begins with an event, undefined
+ * while the first frame is not complete.
+ */
+export function openingException(beginning: Uint8Array): { readonly exception: string; readonly payload: Uint8Array } | 'begun' | undefined {
+  try {
+    const [first] = createFrameReader().read(beginning)
+    if (first === undefined) return undefined
+    const exception = exceptionOf(first)
+    return exception === undefined ? 'begun' : { exception, payload: Uint8Array.from(first.payload) }
+  } catch {
+    // What is no event stream is told by the decoder.
+    return 'begun'
+  }
+}
+
+function exceptionOf({ headers }: Frame): string | undefined {
+  if (headers.get(':message-type') === 'event') return undefined
+  return headers.get(':exception-type') ?? headers.get(':error-code') ?? 'unknown'
 }
 
 /** The event of a chunk `{"bytes":"<base64>","p":"<padding>"}`. */

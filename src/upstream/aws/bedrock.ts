@@ -2,7 +2,7 @@
 import { catalogModel } from '../../models/spellings.ts'
 import { awsErrorType, createAwsAuthentication } from './authentication.ts'
 import { bedrockBody, bedrockCountBody, countAnswer, foundationModel, modelSegment, type BedrockContext } from './bedrock-body.ts'
-import { createBedrockDecoder, type ExplainException } from './bedrock-stream.ts'
+import { createBedrockDecoder, openingException, type ExplainException } from './bedrock-stream.ts'
 import { betasFor, readBetas } from '../betas.ts'
 import { explainCloudError, explainText, generalError, readRefusal } from '../cloud-errors.ts'
 import type { UpstreamConfig } from '../config.ts'
@@ -54,6 +54,13 @@ export function createBedrock(config: BedrockConfig, position: number, deps: Ups
       return left && `left out: ${left}`
     },
     explain: explainBedrock,
+    opening(beginning, { headers }) {
+      const found = openingException(beginning)
+      if (found === undefined || found === 'begun') return found
+      const named = new Headers(headers)
+      named.set('x-amzn-errortype', found.exception.charAt(0).toUpperCase() + found.exception.slice(1))
+      return { status: statusOf(found.exception), headers: named, body: found.payload }
+    },
     receive(answer, request, note) {
       learned.accepted(request.model, contextOf(request).betas)
       if (request.surface === 'count_tokens') return wholeAnswerDecoder(countAnswer)
@@ -119,10 +126,14 @@ const EXCEPTIONS: Readonly<Record<string, number>> = {
   modelStreamErrorException: 500,
 }
 
+/** An `:error-code` begins with a capital. */
+function statusOf(exception: string): number {
+  return EXCEPTIONS[exception.charAt(0).toLowerCase() + exception.slice(1)] ?? 500
+}
+
 function explainException(request: UpstreamRequest): ExplainException {
   return (exception, payload) => {
-    // An `:error-code` begins with a capital.
-    const status = EXCEPTIONS[exception.charAt(0).toLowerCase() + exception.slice(1)] ?? 500
+    const status = statusOf(exception)
     const { type, message } = generalError(status)
     const said = status === 400 ? readRefusal(payload) : undefined
     if (said?.envelope !== undefined) return said.envelope

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'bun:test'
+import { createSource } from '../../src/relay/source.ts'
+
+function setup() {
+  let upstream!: ReadableStreamDefaultController<Uint8Array>
+  const source = createSource(new ReadableStream({ start: (controller) => void (upstream = controller) }))
+  const read = async () => Buffer.from((await source.read()).value ?? []).toString()
+  return { source, read, say: (text: string) => upstream.enqueue(new TextEncoder().encode(text)), end: () => upstream.close(), fail: () => upstream.error(new Error('reset')) }
+}
+
+const enough = (length: number) => (beginning: Uint8Array) => (beginning.byteLength < length ? undefined : Buffer.from(beginning).toString())
+
+describe('the beginning of an answer', () => {
+  test('is judged as it grows, and read again in the same pieces', async () => {
+    const { source, say, end, read } = setup()
+    const peeked = source.peek(enough(4), 60_000)
+    say('ab')
+    say('cd')
+    say('ef')
+    end()
+    expect(await peeked).toBe('abcd')
+    expect([await read(), await read(), await read(), (await source.read()).done]).toEqual(['ab', 'cd', 'ef', true])
+  })
+
+  test('that ends before there is a verdict has none', async () => {
+    const { source, say, end, read } = setup()
+    const peeked = source.peek(enough(4), 60_000)
+    say('ab')
+    end()
+    expect(await peeked).toBeUndefined()
+    expect([await read(), (await source.read()).done]).toEqual(['ab', true])
+  })
+
+  test('is waited for no longer than that, and nothing of it is lost', async () => {
+    const { source, say, read } = setup()
+    expect(await source.peek(enough(1), 1)).toBeUndefined()
+    say('late')
+    say('r')
+    expect([await read(), await read()]).toEqual(['late', 'r'])
+  })
+
+  test('that breaks off is an error at once, and again for who reads on', async () => {
+    const { source, fail } = setup()
+    const peeked = source.peek(enough(1), 60_000).then(() => 'fine', () => 'broken')
+    fail()
+    expect(await peeked).toBe('broken')
+    expect(await source.read().then(() => 'fine', () => 'broken')).toBe('broken')
+  })
+})
