@@ -14,8 +14,11 @@ export interface Expiring<value> {
 export interface Credential<value> {
   /** A living credential. Throws CredentialError when there is none and none can be had. */
   get(): Promise<value>
-  /** The upstream refused it although it should live: the next `get` waits for a new one. */
-  refused(): void
+  /**
+   * The upstream refused this one although it should live: the next `get` waits for a new one. Says nothing when another
+   * is at hand by now: of many requests under way with the old one, each is refused.
+   */
+  refused(value: value): void
   /** When the one at hand was got and when it ends, for the operator; undefined before the first. */
   state(): { readonly obtainedAtMs: number; readonly expiresAtMs: number } | undefined
 }
@@ -85,7 +88,7 @@ export function keepFresh<value>(load: () => Promise<Expiring<value>>, { name, o
       loading ??= renew()
       return last === undefined ? loading : loading.catch(() => last.value)
     },
-    refused: () => void (isRefused = true),
+    refused: (value) => void (isRefused ||= current?.value === value),
     state: () => current && { obtainedAtMs: current.obtainedAtMs, expiresAtMs: current.expiresAtMs },
   }
 }

@@ -122,6 +122,11 @@ describe('the default chain', () => {
     expect(await create().get()).toEqual({ accessKeyId: 'AKIAWORK', secretAccessKey: 's' })
   })
 
+  test('says that keys of the configuration have no successor', async () => {
+    const { get, refused } = create({ keys: KEYS })
+    expect(refused(ALICE, await get())).toBe(false)
+  })
+
   test('reads rotated keys of a file without a restart, and at once when the upstream refused the old ones', async () => {
     const rotate = (id: string) => write('credentials', `[default]\naws_access_key_id = ${id}\naws_secret_access_key = s\n`)
     const { get, refused } = create()
@@ -132,7 +137,7 @@ describe('the default chain', () => {
     pass(61)
     await until(async () => (await get()).accessKeyId === 'AKIA2')
     rotate('AKIA3')
-    refused(ALICE)
+    refused(ALICE, await get())
     expect((await get()).accessKeyId).toBe('AKIA3')
   })
 
@@ -267,7 +272,7 @@ describe('the container agent', () => {
     expect(await get()).toEqual(MACHINE_KEYS)
     write('pod-token', 'second')
     Object.assign(metadata.options, { containerToken: 'second', keys: { ...MACHINE_KEYS, accessKeyId: 'ASIANEXT' } })
-    refused(ALICE)
+    refused(ALICE, await get())
     expect((await get()).accessKeyId).toBe('ASIANEXT')
   })
 
@@ -447,10 +452,19 @@ describe('an assumed role', () => {
   test('is asked for once after the upstream refused it, however many wait', async () => {
     const { get, refused } = create({ keys: KEYS, assumeRole: ROLE })
     await get()
-    refused(ALICE)
+    refused(ALICE, await get())
     const all = await Promise.all(Array.from({ length: 50 }, get))
     expect(new Set(all.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(['ASIA2']))
     expect(sts.requests).toHaveLength(2)
+  })
+
+  test('is not asked for again by late refusals of the old one', async () => {
+    const { get, refused } = create({ keys: KEYS, assumeRole: ROLE })
+    const old = await get()
+    expect(refused(ALICE, old)).toBe(true)
+    const next = await get()
+    for (let n = 0; n < 20; n++) refused(ALICE, old)
+    expect([await get(), sts.requests.length]).toEqual([next, 2])
   })
 
   test('reads rotated keys at once when STS refuses the old ones', async () => {
@@ -461,7 +475,7 @@ describe('an assumed role', () => {
     const next = { accessKeyId: 'AKIANEXT', secretAccessKey: 's' }
     sts.accounts.splice(0, 1, next)
     rotate(next)
-    refused(ALICE)
+    refused(ALICE, await get())
     expect((await get()).accessKeyId).toBe('ASIA2')
     expect(sts.requests).toHaveLength(3)
   })
@@ -485,7 +499,7 @@ describe('a session per person', () => {
     expect(keys[1]).toEqual(keys[3] as AwsKeys)
     expect(keys[0]).not.toEqual(keys[1] as AwsKeys)
     expect(sts.requests.map(({ RoleSessionName = '' }) => RoleSessionName).sort()).toEqual(['alice@example.com', 'bob@example.com'])
-    refused(ALICE)
+    refused(ALICE, keys[0] as AwsKeys)
     expect(await keysFor(bob)).toEqual(keys[1] as AwsKeys)
     expect(await keysFor(ALICE)).not.toEqual(keys[0] as AwsKeys)
     expect(sts.requests).toHaveLength(3)

@@ -114,7 +114,7 @@ describe('a client of Entra with a secret', () => {
   test('gets another token after the upstream refused one', async () => {
     const { credential } = setup(variables())
     await credential.get()
-    credential.refused()
+    credential.refused(await credential.get())
     expect(await credential.get()).toBe('entra-2')
   })
 
@@ -203,7 +203,7 @@ describe('a workload identity of Entra', () => {
     const { credential } = setup(variables())
     expect(await credential.get()).toBe('entra-1')
     writeFileSync(file, 'federated-2\n')
-    credential.refused()
+    credential.refused(await credential.get())
     expect(await credential.get()).toBe('entra-2')
     expect(entra.tokenRequests().map(({ form }) => form.client_assertion)).toEqual(['federated-1', 'federated-2'])
   })
@@ -246,7 +246,7 @@ describe('a managed identity of Azure', () => {
   test('gets another token after the upstream refused one, although the library keeps it', async () => {
     const { credential } = setup({})
     await credential.get()
-    credential.refused()
+    credential.refused(await credential.get())
     expect(await credential.get()).toBe('metadata-2')
   })
 
@@ -267,7 +267,7 @@ describe('a managed identity of Azure', () => {
     const { credential } = setup(appServiceVariables(metadata))
     expect(await credential.get()).toBe('metadata-1')
     expect(metadata.requests).toMatchObject([{ path: '/msi/token', query: { 'api-version': '2019-08-01', resource: 'https://ai.azure.com' } }])
-    credential.refused()
+    credential.refused(await credential.get())
     expect(await credential.get()).toBe('metadata-2')
   })
 

@@ -239,6 +239,7 @@ describe('on foundry', () => {
       expect(last(place).body).toEqual({ ...ask, model: sent })
       expect((await reportOf(gateway, response)).model).toBe(model)
     }
+    expect(place.cloud.requests).toHaveLength(4)
   })
 
   test('a deployment that is not there moves on', async () => {

@@ -88,7 +88,7 @@ describe('a service account of Google', () => {
   test('gets another token after the upstream refused one', async () => {
     const { credential } = setup({ file: write('key.json', google.createKey()) })
     await credential.get()
-    credential.refused()
+    credential.refused(await credential.get())
     expect((await credential.get()).token).toBe('google-2')
   })
 
@@ -216,7 +216,7 @@ describe('workload identity federation of Google', () => {
     const { credential, asked } = setup({ environment: { GOOGLE_APPLICATION_CREDENTIALS: file } })
     expect((await credential.get()).token).toBe('impersonated-by-google-1')
     write('token', 'subject-2')
-    credential.refused()
+    credential.refused(await credential.get())
     expect((await credential.get()).token).toBe('impersonated-by-google-2')
     expect(google.requests.filter(({ path }) => path === '/v1/token').map(({ form }) => form.subject_token)).toEqual(['subject-1', 'subject-2'])
     // Whatever arrived went through the guard.

@@ -5,7 +5,7 @@ import type { Credential } from '../credential.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
 import { createFederation } from './federation.ts'
 import { messagesUrl } from '../messages-cloud.ts'
-import type { Upstream } from '../upstream.ts'
+import type { Upstream, UpstreamRequest } from '../upstream.ts'
 
 const DEFAULT_BASE_URL = 'https://api.anthropic.com'
 const OAUTH_BETA = 'oauth-2025-04-20'
@@ -14,19 +14,22 @@ export function createAnthropic(config: AnthropicConfig, position: number, deps:
   const baseUrl = config.base_url ?? DEFAULT_BASE_URL
   const urlOf = messagesUrl(baseUrl)
   const federation = 'federation_rule_id' in config.auth ? createFederation(config.auth, baseUrl, credentialDeps(config, deps)) : undefined
-  const authenticate = createAuthentication(config, federation)
+  const used = new WeakMap<UpstreamRequest, string>()
+  const authenticate = createAuthentication(config, federation, used)
   return {
     ...commonOf(config, position, deps),
-    async prepare({ surface, body, model, modelAsked, headers: asked, query, principal }) {
+    async prepare(request) {
+      const { surface, body, model, modelAsked, headers: asked, query, principal } = request
       const headers = new Headers(asked)
       if (config.forward_user_identity) nameThePerson(headers, principal.sub, principal.email)
       setStaticHeaders(headers, config)
-      await authenticate(headers)
+      await authenticate(headers, request)
       return { url: urlOf(surface) + query, headers, body: model === modelAsked ? body.bytes : editObject(body, { replace: { model: JSON.stringify(model) } }) }
     },
-    amend({ status }) {
-      if (status !== 401 || federation === undefined) return undefined
-      federation.refused()
+    amend({ status }, request) {
+      const token = used.get(request)
+      if (status !== 401 || token === undefined) return undefined
+      federation?.refused(token)
       return 'its credential was over'
     },
     requestId: (headers) => headers.get('request-id') ?? undefined,
@@ -35,7 +38,7 @@ export function createAnthropic(config: AnthropicConfig, position: number, deps:
 }
 
 /** Puts the credential on a request. Runs last: no header of a client or of the configuration stands in its place. */
-function createAuthentication({ auth }: AnthropicConfig, federation: Credential<string> | undefined): (headers: Headers) => void | Promise<void> {
+function createAuthentication({ auth }: AnthropicConfig, federation: Credential<string> | undefined, used: WeakMap<UpstreamRequest, string>): (headers: Headers, request: UpstreamRequest) => void | Promise<void> {
   if ('api_key' in auth) {
     const key = auth.api_key.reveal()
     return (headers) => headers.set('x-api-key', key)
@@ -44,7 +47,11 @@ function createAuthentication({ auth }: AnthropicConfig, federation: Credential<
     const token = auth.oauth_token.reveal()
     return (headers) => setBearer(headers, token)
   }
-  return async (headers) => setBearer(headers, (await federation?.get()) ?? '')
+  return async (headers, request) => {
+    const token = (await federation?.get()) ?? ''
+    used.set(request, token)
+    setBearer(headers, token)
+  }
 }
 
 function setBearer(headers: Headers, token: string): void {

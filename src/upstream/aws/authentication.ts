@@ -1,17 +1,16 @@
 // How a request proves itself to AWS: signed with keys, or with a key of the service's own.
-import type { Principal } from '../../principal.ts'
 import type { Secret } from '../../std/secret.ts'
 import { createAwsCredentials, type AwsKeys } from './credentials.ts'
 import type { AssumeRoleConfig } from '../config.ts'
 import type { CredentialDeps } from '../credential.ts'
 import { createSigner, type AwsService, type SignedRequest } from './sigv4.ts'
-import type { CredentialState, Refusal } from '../upstream.ts'
+import type { CredentialState, Refusal, UpstreamRequest } from '../upstream.ts'
 
 export interface AwsAuthentication {
   /** Puts the credential on the headers. Throws CredentialError. */
-  authorize(request: SignedRequest, principal: Principal): Promise<void>
-  /** Has the credential renewed when the refusal says that it is over; whether it did. */
-  renewIfOver(refusal: Refusal, principal: Principal): boolean
+  authorize(signed: SignedRequest, request: UpstreamRequest): Promise<void>
+  /** Has the credential of the request renewed when the refusal says that it is over; whether it did. */
+  renewIfOver(refusal: Refusal, request: UpstreamRequest): boolean
   state(): CredentialState | undefined
 }
 
@@ -38,13 +37,18 @@ export function createAwsAuthentication(service: AwsService, { region, auth, ass
   if (auth.aws_bearer_token !== undefined) return withHeader('authorization', `Bearer ${auth.aws_bearer_token.reveal()}`)
   const credentials = createAwsCredentials({ region, keys: staticKeys(auth), assumeRole: assume_role }, deps)
   const signer = createSigner(service, region)
+  const used = new WeakMap<UpstreamRequest, AwsKeys>()
   return {
-    authorize: async (request, principal) => signer.sign(request, await credentials.keysFor(principal), deps.now()),
-    renewIfOver(refusal, principal) {
-      if (refusal.status !== 401 && refusal.status !== 403) return false
-      const isOver = OVER.test(awsErrorType(refusal.headers)) || OVER.test(Buffer.from(refusal.body).toString('utf8'))
-      if (isOver) credentials.refused(principal)
-      return isOver
+    async authorize(signed, request) {
+      const keys = await credentials.keysFor(request.principal)
+      used.set(request, keys)
+      await signer.sign(signed, keys, deps.now())
+    },
+    renewIfOver({ status, headers, body }, request) {
+      const keys = used.get(request)
+      if (keys === undefined || (status !== 401 && status !== 403)) return false
+      const isOver = OVER.test(awsErrorType(headers)) || OVER.test(Buffer.from(body).toString('utf8'))
+      return isOver && credentials.refused(request.principal, keys)
     },
     state: () => credentials.state(),
   }

@@ -43,12 +43,12 @@ export function createBedrock(config: BedrockConfig, position: number, deps: Ups
       const { operation, model, body } = invocationOf(request, contextOf(request))
       const url = `${baseUrl}/model/${modelSegment(model)}/${operation}`
       const headers = bedrockHeaders(request.headers, config)
-      await authentication.authorize({ url, headers, body }, request.principal)
+      await authentication.authorize({ url, headers, body }, request)
       return { url, headers: withProduct(headers, request.headers), body }
     },
     impossible: (request) => (request.surface === 'count_tokens' && countedModel(request) === undefined ? CANNOT_COUNT : undefined),
     amend(refusal, request) {
-      if (authentication.renewIfOver(refusal, request.principal)) return 'its credential was over'
+      if (authentication.renewIfOver(refusal, request)) return 'its credential was over'
       if (refusal.status !== 400) return undefined
       const left = learned.learn(readRefusal(refusal.body).text, request, contextOf(request).betas)
       return left && `left out: ${left}`

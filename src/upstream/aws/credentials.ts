@@ -12,8 +12,8 @@ export type { AwsKeys } from './keys.ts'
 export interface AwsCredentials {
   /** Living keys, for the person where a session per person is asked for. Throws CredentialError. */
   keysFor(principal: Principal): Promise<AwsKeys>
-  /** The upstream refused them although they should live: the next keysFor waits for new ones. */
-  refused(principal: Principal): void
+  /** The upstream refused these although they should live: the next keysFor waits for new ones. False when there are no others. */
+  refused(principal: Principal, keys: AwsKeys): boolean
   state(): ReturnType<Credential<unknown>['state']>
 }
 
@@ -26,7 +26,7 @@ export function createAwsCredentials(config: { region: string; keys: AwsKeys | u
   const { keys, assumeRole: role } = config
   const context = { environment: deps.environment, region: config.region, fetch: deps.fetch, now: deps.now }
   const base = keepFresh(keys === undefined ? () => loadFromDefaultChain(context) : async () => ({ value: keys, expiresAtMs: Number.POSITIVE_INFINITY }), deps)
-  if (role === undefined) return forEverybody(base)
+  if (role === undefined) return forEverybody(base, keys === undefined)
   const open = (sessionName: string) => keepFresh(() => openSession({ arn: role.role_arn, sessionName, externalId: role.external_id, durationSeconds: role.duration_seconds }), deps)
 
   /** When STS refuses the keys themselves, newer ones are tried once: files and tokens are rotated at any time. */
@@ -37,18 +37,27 @@ export function createAwsCredentials(config: { region: string; keys: AwsKeys | u
     } catch (error) {
       if (!(error instanceof StsRefusal) || !STALE_KEYS.has(error.code)) throw error
       // Another session may have had them renewed meanwhile.
-      if (areSame(await base.get(), first)) base.refused()
+      const atHand = await base.get()
+      if (areSame(atHand, first)) base.refused(atHand)
       const newer = await base.get()
       if (areSame(newer, first)) throw error
       return assumeRole(asked, newer, context)
     }
   }
 
-  return role.session_per_person ? { ...createSessions(open), state: base.state } : forEverybody(open('gatehouse'))
+  return role.session_per_person ? { ...createSessions(open), state: base.state } : forEverybody(open('gatehouse'), true)
 }
 
-function forEverybody(credential: Credential<AwsKeys>): AwsCredentials {
-  return { keysFor: credential.get, refused: credential.refused, state: credential.state }
+/** Keys of the configuration are the same again, however often they are asked for. */
+function forEverybody(credential: Credential<AwsKeys>, isRenewed: boolean): AwsCredentials {
+  return {
+    keysFor: credential.get,
+    refused(_, keys) {
+      credential.refused(keys)
+      return isRenewed
+    },
+    state: credential.state,
+  }
 }
 
 function areSame(a: AwsKeys, b: AwsKeys): boolean {

@@ -22,11 +22,11 @@ function awsCloud(service: AwsService, base: string, config: AwsMessagesConfig, 
   const authentication = createAwsAuthentication(service, config, credentialDeps(config, deps))
   return {
     url: messagesUrl(base),
-    async authorize(request, { principal }) {
-      for (const [name, value] of Object.entries(own)) request.headers.set(name, value)
-      await authentication.authorize(request, principal)
+    async authorize(signed, request) {
+      for (const [name, value] of Object.entries(own)) signed.headers.set(name, value)
+      await authentication.authorize(signed, request)
     },
-    renewIfOver: (refusal, { principal }) => authentication.renewIfOver(refusal, principal),
+    renewIfOver: authentication.renewIfOver,
     credential: () => authentication.state(),
     requestIds: ['request-id', 'x-amzn-requestid'],
   }

@@ -37,7 +37,10 @@ export function createSessions(open: (sessionName: string) => Credential<AwsKeys
 
   return {
     keysFor: (principal) => sessionOf(principal).get(),
-    refused: (principal) => sessions.get(personOf(principal))?.credential.refused(),
+    refused(principal, keys) {
+      sessions.get(personOf(principal))?.credential.refused(keys)
+      return true
+    },
   }
 }
 

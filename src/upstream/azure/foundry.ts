@@ -12,15 +12,20 @@ type FoundryConfig = Extract<UpstreamConfig, { provider: 'foundry' }>
 export function createFoundry(config: FoundryConfig, position: number, deps: UpstreamDeps): Upstream {
   const key = 'api_key' in config.auth ? config.auth.api_key.reveal() : undefined
   const credential = key === undefined ? createAzureCredential(credentialDeps(config, deps)) : undefined
+  const used = new WeakMap<UpstreamRequest, string>()
   return createMessagesCloud(config, position, deps, {
     url: messagesUrl(config.base_url ?? `https://${config.resource}.services.ai.azure.com/anthropic`),
-    async authorize({ headers }) {
+    async authorize({ headers }, request) {
       if (key !== undefined) headers.set('x-api-key', key)
-      else if (credential !== undefined) headers.set('authorization', `Bearer ${await credential.get()}`)
+      if (credential === undefined) return
+      const token = await credential.get()
+      used.set(request, token)
+      headers.set('authorization', `Bearer ${token}`)
     },
-    renewIfOver({ status }) {
-      if (status !== 401 || credential === undefined) return false
-      credential.refused()
+    renewIfOver({ status }, request) {
+      const token = used.get(request)
+      if (status !== 401 || token === undefined) return false
+      credential?.refused(token)
       return true
     },
     credential: () => credential?.state(),

@@ -15,6 +15,12 @@ export interface GoogleToken {
   readonly quotaProject?: string
 }
 
+/** Proves a request with a token. */
+export function setGoogleToken(headers: Headers, { token, quotaProject }: GoogleToken): void {
+  headers.set('authorization', `Bearer ${token}`)
+  if (quotaProject !== undefined) headers.set('x-goog-user-project', quotaProject)
+}
+
 type CredentialFile = Readonly<Record<string, unknown>>
 interface Token {
   readonly token: string

@@ -6,7 +6,7 @@ import type { UpstreamConfig } from '../config.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
 import { refusedFields } from '../fields.ts'
 import { generationOf } from '../generation.ts'
-import { createGoogleCredential } from './credentials.ts'
+import { createGoogleCredential, setGoogleToken, type GoogleToken } from './credentials.ts'
 import { createLearned } from '../learned.ts'
 import type { PreparedRequest, Upstream, UpstreamRequest } from '../upstream.ts'
 
@@ -19,6 +19,7 @@ export function createVertex(config: VertexConfig, position: number, deps: Upstr
   const credential = createGoogleCredential(config.auth, credentialDeps(config, deps))
   const models = `${config.base_url ?? `https://${vertexHost(config.region)}/v1`}/projects/${config.project_id}/locations/${config.region}/publishers/anthropic/models`
   const learned = createLearned(deps.now)
+  const used = new WeakMap<UpstreamRequest, GoogleToken>()
 
   /** Counting refuses betas that the models take, and each refusal is a retry of the client. */
   const sentBetas = ({ surface, headers, model, servedModel }: UpstreamRequest): string[] => {
@@ -38,14 +39,15 @@ export function createVertex(config: VertexConfig, position: number, deps: Upstr
       }
       if (betas.length > 0) headers.set('anthropic-beta', betas.join(','))
       setStaticHeaders(headers, config)
-      const { token, quotaProject } = await credential.get()
-      headers.set('authorization', `Bearer ${token}`)
-      if (quotaProject !== undefined) headers.set('x-goog-user-project', quotaProject)
+      const token = await credential.get()
+      used.set(request, token)
+      setGoogleToken(headers, token)
       return { url: `${models}/${methodOf(request)}`, headers, body: vertexBody(request, betas, learned.paths(request.model, betas)) }
     },
     amend(refusal, request) {
-      if (refusal.status === 401) {
-        credential.refused()
+      const token = used.get(request)
+      if (refusal.status === 401 && token !== undefined) {
+        credential.refused(token)
         return 'its credential was over'
       }
       if (refusal.status !== 400) return undefined
