@@ -56,9 +56,20 @@ export function explainText(status: number, text: string, { headers }: Pick<Upst
   if (status !== 400) return undefined
   // The client turns the safety check of its auto mode off there and runs it itself.
   if (/\bsafeguards\b/.test(text)) return 'safeguards: not supported by this upstream'
-  // A path into the client's own request, and nothing else.
-  return /(?:^|[\s"])([A-Za-z_][\w.-]{0,200}: Extra inputs are not permitted)/.exec(text)?.[1]
+  for (const sentence of SAFE_SENTENCES) {
+    const said = sentence.exec(text)?.[1]
+    if (said !== undefined) return said
+  }
+  return undefined
 }
+
+/** By these the client knows what to leave out; they hold a path into its own request or a name of its own, and nothing else. */
+const SAFE_SENTENCES = [
+  /(?:^|[\s"])([A-Za-z_][\w.-]{0,200}: Extra inputs are not permitted)/,
+  /(?:^|[\s"])(thinking\.(?:adaptive|enabled)\.display: Input should be )/,
+  /(?:^|[\s":])(Input tag '[a-z_0-9]{1,60}')/,
+  /\b(invalid beta flag)\b/,
+]
 
 /** Bedrock's and Vertex's words for a request of too many bytes; the client matches the whole sentence it is given. */
 const SIZE_REFUSALS = [

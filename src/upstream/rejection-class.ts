@@ -39,8 +39,11 @@ export function rejectionClass(status: number, refusal: string, betas: readonly 
   return beta && `beta_header:${beta}`
 }
 
+/** What is too long in the words of whatever serves a model behind a cloud's name. */
+const OVERFLOW_WORDS = ['prompt is too long', 'input is too long for requested model', 'maximum context length', 'context_length_exceeded', 'exceeds the context window', "longer than the model's context length", 'exceeds the maximum number of tokens allowed', 'input tokens exceed the configured limit', 'maximum prompt length', 'context window exceeds limit', 'reduce the length of the messages', 'context exceeds your deployment']
+
 function isTooLong(text: string): boolean {
-  return text.includes('prompt is too long') || text.includes('input is too long for requested model')
+  return OVERFLOW_WORDS.some((words) => text.includes(words))
 }
 
 function rejectsSystemRole(text: string): boolean {

@@ -62,6 +62,8 @@ const BEDROCK: Readonly<Record<string, Heard>> = {
   'model identifier invalid': rejected('model claude-opus-5-5 is not available on bedrock'),
   'on-demand not supported': rejected('model claude-opus-5-5 is not available on bedrock'),
   ServiceQuotaExceededException: GENERAL[429] as Heard,
+  'invalid beta flag': rejected('invalid beta flag'),
+  'server tool unknown': rejected("Input tag 'web_search_20250305'"),
 }
 const GOOGLE: Readonly<Record<string, Heard>> = {
   'payload too large': rejected('Input is too long.'),

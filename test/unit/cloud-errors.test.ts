@@ -43,7 +43,7 @@ const BEDROCK: Record<string, string> = {
   'tool field defer_loading': '400 invalid_request_error tools.0.custom.defer_loading: Extra inputs are not permitted',
   'tool field strict': '400 invalid_request_error tools.2.custom.strict: Extra inputs are not permitted',
   'tool field eager_input_streaming': '400 invalid_request_error tools.0.custom.eager_input_streaming: Extra inputs are not permitted',
-  'server tool unknown': REJECTED,
+  'server tool unknown': "400 invalid_request_error Input tag 'web_search_20250305'",
   'cache scope': '400 invalid_request_error system.1.cache_control.ephemeral.scope: Extra inputs are not permitted',
   context_management: '400 invalid_request_error context_management: Extra inputs are not permitted',
   output_config: capability('effort_unsupported'),
@@ -54,7 +54,7 @@ const BEDROCK: Record<string, string> = {
   'on-demand not supported': NO_MODEL,
   'input too long': capability('prompt_too_long'),
   'input too long, short form': '400 invalid_request_error Input is too long.',
-  'invalid beta flag': REJECTED,
+  'invalid beta flag': '400 invalid_request_error invalid beta flag',
   'invalid API version': REJECTED,
   'malformed input': REJECTED,
   'reserved billing header': REJECTED,
@@ -192,13 +192,14 @@ function refusalOf(row: string): Pick<RecordedError, 'status' | 'headers' | 'bod
 
 const BILLING = 'the type that the Messages API has for 402'
 const TIMED_OUT = 'the type that upstreams.md §1.2 maps it to'
+const LITERAL = 'there is no class for it; the client knows these very words'
 const EXTRA = 'the path says what to leave out, and nothing of an account'
 const AWS_ROWS: readonly Row[] = [
   ['400 ValidationException: Input is too long for requested model.', 'capability_rejected: prompt_too_long'],
   ['400 ValidationException: Input is too long.', 'Input is too long.'],
   ['400 ValidationException: input is too long', 'Input is too long.'],
   ['400 ValidationException: prompt is too long: 215000 tokens > 200000 maximum', 'capability_rejected: prompt_too_long'],
-  ['400 ValidationException: invalid beta flag', 'upstream rejected the request'],
+  ['400 ValidationException: invalid beta flag', 'upstream rejected the request', 'invalid beta flag', LITERAL],
   ['400 ValidationException: tools.11.custom.defer_loading: Extra inputs are not permitted', 'upstream rejected the request', 'tools.11.custom.defer_loading: Extra inputs are not permitted', EXTRA],
   ['400 ValidationException: messages.1.content.0: Invalid `signature` in `thinking` block', 'capability_rejected: thinking_signature'],
   ['400 ValidationException: thinking.type: enabled is not supported for this model. Use adaptive.', 'capability_rejected: thinking_type:enabled'],
@@ -217,10 +218,11 @@ const AWS_ROWS: readonly Row[] = [
   ['400 ValidationException: Unexpected value(s) `afk-mode-2026-01-31` for the `anthropic-beta` header', 'capability_rejected: beta_header:afk-mode-2026-01-31'],
   ['400 ValidationException: This model does not support the effort parameter.', 'capability_rejected: effort_unsupported'],
   ['400 ValidationException: safeguards: Extra inputs are not permitted', 'upstream rejected the request', 'safeguards: not supported by this upstream', 'the client runs the check itself when it is told the name'],
-  ["400 ValidationException: thinking.adaptive.display: Input should be 'x'", 'upstream rejected the request'],
+  ["400 ValidationException: thinking.adaptive.display: Input should be 'x'", 'upstream rejected the request', 'thinking.adaptive.display: Input should be ', LITERAL],
+  ["400 ValidationException: context_management.edits.0: Input tag 'clear_thinking_20251015' found using 'type' does not match", 'upstream rejected the request', "Input tag 'clear_thinking_20251015'", LITERAL],
   ['400 ValidationException: speed: Extra inputs are not permitted', 'upstream rejected the request', 'speed: Extra inputs are not permitted', EXTRA],
   ['400 ValidationException: tags: Extra inputs are not permitted', 'upstream rejected the request', 'tags: Extra inputs are not permitted', EXTRA],
-  ['400 ValidationException: The request exceeds the context window', 'upstream rejected the request'],
+  ['400 ValidationException: The request exceeds the context window', 'upstream rejected the request', 'capability_rejected: prompt_too_long', 'the client compacts on these words'],
   ['400 ValidationException: The provided model identifier is invalid.', 'model claude-opus-4-7 is not available on bedrock'],
   [
     '400 ValidationException: Invocation of model ID anthropic.claude-opus-4-7 with on-demand throughput isn’t supported. Retry your request with the ID or ARN of an inference profile that contains this model.',
@@ -279,7 +281,7 @@ const OTHER_ROWS: readonly Row[] = [
   ['400 GOOG FAILED_PRECONDITION: The message size (30037042 bytes) exceeds 30.000MB limit.', 'Input is too long.'],
   ['400 GOOG INVALID_ARGUMENT: Input is too long.', 'Input is too long.'],
   ['400 GOOG INVALID_ARGUMENT: prompt is too long: 215000 tokens > 200000 maximum', 'capability_rejected: prompt_too_long'],
-  ['400 GOOG INVALID_ARGUMENT: invalid beta flag', 'upstream rejected the request'],
+  ['400 GOOG INVALID_ARGUMENT: invalid beta flag', 'upstream rejected the request', 'invalid beta flag', LITERAL],
   ['400 GOOG INVALID_ARGUMENT: messages.1.content.0: Invalid `signature` in `thinking` block', 'capability_rejected: thinking_signature'],
   ['400 GOOG INVALID_ARGUMENT: Request contains an invalid argument.', 'upstream rejected the request'],
   ['400 GOOG INVALID_ARGUMENT: Publisher Model `projects/p/locations/global/publishers/anthropic/models/x` is not servable in region us-east5.', 'upstream rejected the request'],

@@ -56,7 +56,6 @@ describe('a refusal with status 400', () => {
     ['thinking.adaptive.display: Input should be \'x\''],
     ['max_tokens: 200000 > 128000, which is the maximum allowed number of output tokens'],
     ['tools.1: Input tag \'thinking\' found using \'type\' does not match any of the expected tags'],
-    ['The request exceeds the context window'],
     ['invalid beta flag'],
     ['Unexpected value(s) `c-3` for the `anthropic-beta` header'],
     ['b-1 is not available'],
