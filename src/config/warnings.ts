@@ -25,7 +25,7 @@ export interface WarningOptions {
 }
 
 export function warningsOf(config: GatewayConfig, { allowLoopback }: WarningOptions): string[] {
-  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...urls(config, allowLoopback), ...mappings(config), ...policies(config), ...clientKeys(config)]
+  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...metrics(config), ...urls(config, allowLoopback), ...mappings(config), ...policies(config), ...clientKeys(config)]
 }
 
 function admission({ oidc }: GatewayConfig): string[] {
@@ -53,6 +53,11 @@ function ranges({ listen, access_control }: GatewayConfig): string[] {
   const corrected = lists.flatMap(([key, list]) => list.flatMap((range) => (range.written === undefined ? [] : [`${key}: ${range.written} has bits beyond its prefix and is read as ${formatCidr(range)}`])))
   const everybody = listen.trusted_proxies.some(({ prefix }) => prefix === 0) ? ['listen.trusted_proxies: a range of every address lets anybody say who they are; name the proxy alone'] : []
   return [...corrected, ...everybody]
+}
+
+function metrics({ listen }: GatewayConfig): string[] {
+  const host = listen.metrics?.host
+  return host === undefined || isLoopbackHost(host) ? [] : [`listen.metrics: everybody who reaches ${host}:${listen.metrics?.port} can read the metrics; there is no key on that listener`]
 }
 
 function limits({ limits: { max_url_length, max_request_header_bytes } }: GatewayConfig): string[] {

@@ -44,7 +44,7 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
     const target = admit(request, deps.limits)
     if (isRefusal(target)) return refuseTarget(target, requestId)
     const open = publicPath(target.path)
-    checkAddress(deps, clientIp, target, open?.exemptFromAllowList === true, requestId)
+    checkAddress(deps, clientIp, target, open?.exemptFromAllowList === true && !asksForFacts(target), requestId)
     checkDraining(deps, target)
     const isOpen = open !== undefined && open.methods.includes(request.method)
     const principal = isOpen ? undefined : await authenticate(deps, request, target, requestId, clientIp)
@@ -54,6 +54,11 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
   } catch (error) {
     return request.signal.aborted ? callerLeft(deps, requestId) : failure(deps, error, requestId)
   }
+}
+
+/** Facts are for administrators: who asks for them comes from where administrators may. */
+function asksForFacts({ query }: Admitted): boolean {
+  return new URLSearchParams(query).has('verbose')
 }
 
 function refuseTarget(refusal: GateRefusal, requestId: string): Response {

@@ -5,6 +5,8 @@ const OWN_BETAS = new Set(['request-tags-2026-08-21'])
 const TO_UPSTREAM = new Set(['content-type', 'accept'])
 /** No `anthropic-*` header carries a credential; the key headers are named `authorization` and `x-api-key`. */
 const TO_UPSTREAM_PREFIXES = ['anthropic-', 'x-stainless-']
+/** Which part of the company's account pays is for the operator to say, in `headers` of an upstream. */
+const OPERATORS = new Set(['anthropic-workspace-id', 'anthropic-organization-id'])
 const TO_CLIENT = new Set(['content-type', 'retry-after', 'retry-after-ms', 'x-should-retry'])
 /** They speak of the account behind the shared credential. */
 const ACCOUNT_FACTS = ['anthropic-ratelimit-', 'anthropic-priority-', 'anthropic-fast-', 'anthropic-organization-', 'anthropic-workspace-']
@@ -14,7 +16,9 @@ export function upstreamHeaders(client: Headers, product: string): Headers {
   const hop = namedInConnection(client)
   const headers = new Headers()
   for (const [name, value] of client) {
-    if (hop.has(name) || !(TO_UPSTREAM.has(name) || TO_UPSTREAM_PREFIXES.some((prefix) => name.startsWith(prefix)))) continue
+    if (hop.has(name) || OPERATORS.has(name) || !(TO_UPSTREAM.has(name) || TO_UPSTREAM_PREFIXES.some((prefix) => name.startsWith(prefix)))) continue
+    // A signature covers bytes: what is no plain text might be read in two ways.
+    if (!/^[\t\x20-\x7e]*$/.test(value)) continue
     headers.set(name, value)
   }
   const betas = keptBetas(client.get('anthropic-beta'))

@@ -14,6 +14,7 @@ import { clientHeaders, upstreamHeaders, upstreamQuery } from './headers.ts'
 import { inferenceReport, type Report } from './inference-report.ts'
 import { createJsonMeter, createStreamMeter } from './meter.ts'
 import { createLane, orderFor, type Lane } from './lanes.ts'
+import { nestedModels } from './nested-models.ts'
 import { readMessagesRequest, type MessagesRequest } from './read-request.ts'
 import { relayStream, type RelayedStream } from './stream.ts'
 import { fillUsage, NO_USAGE } from './usage.ts'
@@ -61,8 +62,8 @@ export function createRelay(deps: RelayDeps): Relay {
   async function answer(surface: Surface, request: Request, context: RequestContext): Promise<Response> {
     const principal = requirePrincipal(context)
     const asked = await readMessagesRequest(request, deps.maxRequestBytes)
-    const model = requireServedModel(deps, surface, asked, context)
-    requireModelAccess(deps, surface, principal, model, asked, context)
+    const model = requireModel(deps, surface, principal, asked.model, context)
+    for (const nested of nestedModels(asked)) requireModel(deps, surface, principal, nested, context)
     const client = clientAbort(request)
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
     // A model may think for minutes before it says a byte.
@@ -160,17 +161,18 @@ function requirePrincipal({ principal }: RequestContext): Principal {
   return principal
 }
 
-function requireServedModel(deps: RelayDeps, surface: Surface, { model }: MessagesRequest, context: RequestContext): ServedModel {
+/** A model that is served here and that the person may use; else 400 with the sentence of the contract. */
+function requireModel(deps: RelayDeps, surface: Surface, principal: Principal, model: string, context: RequestContext): ServedModel {
   const served = deps.models.resolve(model)
-  if (served !== undefined) return served
-  denied(deps, surface, context, model, 'not_served')
-  throw new GatewayError('invalid_request', `model ${shown(model)} is not in the operator's model allowlist`)
-}
-
-function requireModelAccess(deps: RelayDeps, surface: Surface, principal: Principal, served: ServedModel, { model }: MessagesRequest, context: RequestContext): void {
-  if (deps.allowsModel(principal, served.id)) return
-  denied(deps, surface, context, model, 'not_in_policy')
-  throw new GatewayError('invalid_request', `model ${shown(model)} is not in your role's availableModels allowlist`)
+  if (served === undefined) {
+    denied(deps, surface, context, model, 'not_served')
+    throw new GatewayError('invalid_request', `model ${shown(model)} is not in the operator's model allowlist`)
+  }
+  if (!deps.allowsModel(principal, served.id)) {
+    denied(deps, surface, context, model, 'not_in_policy')
+    throw new GatewayError('invalid_request', `model ${shown(model)} is not in your role's availableModels allowlist`)
+  }
+  return served
 }
 
 function denied({ observe }: RelayDeps, surface: Surface, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {

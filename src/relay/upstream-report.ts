@@ -78,10 +78,20 @@ export function upstreamMetrics(lanes: readonly Lane[], nowMs: number, wallMs: n
     {
       name: 'gatehouse_upstream_refused_items_total',
       type: 'counter',
-      help: 'Refusals of a beta value or field that is now left out.',
-      samples: each(({ name, left_out }) => left_out.map(({ model, item, refusals }) => ({ labels: { upstream: name, model, item }, value: refusals }))),
+      help: 'Refusals of betas and fields that are now left out. Which ones, verbose readiness says: their names are the clients\'.',
+      samples: each(({ name, left_out }) => sumByKind(left_out).map(({ model, kind, refusals }) => ({ labels: { upstream: name, model, kind }, value: refusals }))),
     },
   ]
+}
+
+function sumByKind(items: UpstreamReport['left_out']): { model: string; kind: string; refusals: number }[] {
+  const sums = new Map<string, { model: string; kind: string; refusals: number }>()
+  for (const { model, item, refusals } of items) {
+    const kind = item.startsWith('beta:') ? 'beta' : 'field'
+    const known = sums.get(`${kind} ${model}`)
+    sums.set(`${kind} ${model}`, { model, kind, refusals: (known?.refusals ?? 0) + refusals })
+  }
+  return [...sums.values()]
 }
 
 function seconds(ms: number): number {

@@ -1,7 +1,8 @@
 // Which values of `anthropic-beta` go to which provider. One that a cloud does not know fails the whole request there, and
 // what it knows differs by model and region; what this table gets wrong is learned from the refusal (learned.ts).
 // Sources: the clouds' documentation, live probes published by Envoy AI Gateway and others, LiteLLM's list; November 2026.
-import type { Generation } from './generation.ts'
+import { generationOf, type Generation } from './generation.ts'
+import type { UpstreamRequest } from './upstream.ts'
 
 /** The operator's lists of an upstream. */
 export interface BetaLists {
@@ -58,9 +59,20 @@ const TABLES: Readonly<Record<string, Accepted>> = { bedrock: BEDROCK, vertex: V
 /** What the first-party API calls by one name and these clouds by another. */
 const RENAMED: Readonly<Record<string, string>> = { 'advanced-tool-use-2025-11-20': 'tool-search-tool-2025-10-19' }
 
-/** The values of the header in their order, each once (a client may repeat the header or a value). */
+/** The values of the header in their order, each once (a client may repeat the header or a value). What cannot be one is none. */
 export function readBetas(header: string | null): string[] {
-  return [...new Set((header ?? '').split(',').map((beta) => beta.trim()).filter((beta) => beta !== ''))]
+  return [...new Set((header ?? '').split(',').map((beta) => beta.trim()).filter((beta) => /^[A-Za-z0-9][\w-]{0,127}$/.test(beta)))]
+}
+
+/** What goes with a request: of the client's betas those that the provider takes, without the ones it has refused. */
+export function sentBetas(provider: string, { headers, servedModel }: UpstreamRequest, lists: BetaLists, refused: ReadonlySet<string>): string[] {
+  return betasFor(provider, readBetas(headers.get('anthropic-beta')), generationOf(servedModel), lists).filter((beta) => !refused.has(beta))
+}
+
+/** No header rather than an empty one. */
+export function setBetas(headers: Headers, betas: readonly string[]): void {
+  if (betas.length === 0) headers.delete('anthropic-beta')
+  else headers.set('anthropic-beta', betas.join(','))
 }
 
 /**

@@ -46,11 +46,14 @@ const EARLY_MS = 300_000
 const LATE_MS = 30_000
 /** A source that fails is not asked again sooner. */
 const BACK_OFF_MS = 5000
+/** An upstream that refuses every credential must not have them fetched for every request. */
+const REFUSED_AGAIN_MS = 10_000
 
 /** `load` gets a new credential from its source; what it throws is for the operator alone. */
 export function keepFresh<value>(load: () => Promise<Expiring<value>>, { name, observe, now }: CredentialOptions): Credential<value> {
   let current: (Expiring<value> & { obtainedAtMs: number }) | undefined
   let isRefused = false
+  let refusedAtMs = Number.NEGATIVE_INFINITY
   let loading: Promise<value> | undefined
   let failure: { atMs: number; message: string } | undefined
 
@@ -88,7 +91,12 @@ export function keepFresh<value>(load: () => Promise<Expiring<value>>, { name, o
       loading ??= renew()
       return last === undefined ? loading : loading.catch(() => last.value)
     },
-    refused: (value) => void (isRefused ||= current?.value === value),
+    refused(value) {
+      const nowMs = now().getTime()
+      if (current?.value !== value || isRefused || nowMs - refusedAtMs < REFUSED_AGAIN_MS) return
+      isRefused = true
+      refusedAtMs = nowMs
+    },
     state: () => current && { obtainedAtMs: current.obtainedAtMs, expiresAtMs: current.expiresAtMs },
   }
 }

@@ -1,7 +1,7 @@
 // Clouds that speak the Messages API itself. What the client sends is an open list there: it goes as it is, without what
 // the operator's lists or a refusal took out.
 import { editObject } from '../json/edit.ts'
-import { betasFor, readBetas } from './betas.ts'
+import { sentBetas, setBetas } from './betas.ts'
 import { explainCloudError, readRefusal } from './cloud-errors.ts'
 import type { UpstreamConfig } from './config.ts'
 import { commonOf, setStaticHeaders, type UpstreamDeps } from './deps.ts'
@@ -31,10 +31,7 @@ const UNSIGNED = ['user-agent', 'accept-encoding']
 export function createMessagesCloud(config: UpstreamConfig, position: number, deps: UpstreamDeps, cloud: MessagesCloud): Upstream {
   const learned = createLearned(deps.now)
 
-  const sentBetas = ({ headers, model, servedModel }: UpstreamRequest): string[] => {
-    const refused = learned.betas(model)
-    return betasFor(config.provider, readBetas(headers.get('anthropic-beta')), generationOf(servedModel), config.betas ?? {}).filter((beta) => !refused.has(beta))
-  }
+  const betasOf = (request: UpstreamRequest) => sentBetas(config.provider, request, config.betas ?? {}, learned.betas(request))
 
   return {
     ...commonOf(config, position, deps),
@@ -42,8 +39,8 @@ export function createMessagesCloud(config: UpstreamConfig, position: number, de
     async prepare(request) {
       const { body: asked, headers: client, servedModel, modelAsked } = request
       const { model, without } = cloud.variant?.(request) ?? { model: request.model, without: [] }
-      const betas = sentBetas(request)
-      const { drop, inside } = refusedFields(config.provider, asked, { betas, generation: generationOf(servedModel) }, learned.paths(request.model, betas))
+      const betas = betasOf(request)
+      const { drop, inside } = refusedFields(config.provider, asked, { betas, generation: generationOf(servedModel) }, learned.paths(request, betas))
       const body = editObject(asked, {
         drop: new Set([...without, ...drop]),
         replace: model === modelAsked ? {} : { model: JSON.stringify(model) },
@@ -51,8 +48,7 @@ export function createMessagesCloud(config: UpstreamConfig, position: number, de
       })
       const headers = new Headers(client)
       for (const name of UNSIGNED) headers.delete(name)
-      if (betas.length === 0) headers.delete('anthropic-beta')
-      else headers.set('anthropic-beta', betas.join(','))
+      setBetas(headers, betas)
       setStaticHeaders(headers, config)
       const url = cloud.url(request.surface) + request.query
       await cloud.authorize({ url, headers, body }, request)
@@ -62,12 +58,12 @@ export function createMessagesCloud(config: UpstreamConfig, position: number, de
     amend(refusal, request) {
       if (cloud.renewIfOver(refusal, request)) return 'its credential was over'
       if (refusal.status !== 400) return undefined
-      const left = learned.learn(readRefusal(refusal.body).text, request, sentBetas(request))
+      const left = learned.learn(readRefusal(refusal.body).text, request, betasOf(request))
       return left && `left out: ${left}`
     },
     explain: (refusal, request) => explainCloudError(refusal, request),
     receive(_, request) {
-      learned.accepted(request.model, sentBetas(request))
+      learned.accepted(request, betasOf(request))
       return undefined
     },
     requestId: (headers) => cloud.requestIds.map((name) => headers.get(name)).find((id) => id !== null) ?? undefined,

@@ -1,6 +1,6 @@
 // A request like the real client's, at every provider; and what the providers make of betas and fields they do not know.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { CLAUDE_CODE_HEADERS, claudeCodeBody } from '../support/claude-code-request.ts'
+import { BASE_URL_BETAS, CLAUDE_CODE_HEADERS, claudeCodeBody } from '../support/claude-code-request.ts'
 import { accessOf, linesOf, ONE_EACH, reportOf, startCloudWorld, type CloudWorld, type Place } from '../support/cloud-world.ts'
 import { BEDROCK_BETAS } from '../support/clouds/bedrock.ts'
 import { anthropicError, fail } from '../support/clouds/cloud.ts'
@@ -32,7 +32,6 @@ test('the made-up request is of the real one’s size', () => {
 describe.each(ONE_EACH.map((access) => [access.provider, access] as const))('%s', (provider, access) => {
   test.each(['claude-opus-4-8', 'claude-fable-5'])('takes the client’s request for %s at once, whole but for what it does not know', async (model) => {
     const place = await clouds.place(access)
-    // Google's list of models is open for what it does not document.
     const gateway = await clouds.gateway([place.upstream])
     for (const stream of [true, false]) {
       const body = claudeCodeBody({ model, stream })
@@ -47,16 +46,29 @@ describe.each(ONE_EACH.map((access) => [access.provider, access] as const))('%s'
     expect(place.cloud.requests).toHaveLength(2)
   })
 
+  test('takes an older model’s request, and a client’s that came by ANTHROPIC_BASE_URL, at once', async () => {
+    const place = await clouds.place(access)
+    const gateway = await clouds.gateway([place.upstream])
+    for (const [model, betas] of [['claude-haiku-4-5', 'claude-code-20250219,tool-search-tool-2025-10-19,context-management-2025-06-27'], ['claude-haiku-4-5', BASE_URL_BETAS.join(',')], ['claude-opus-4-8', BASE_URL_BETAS.join(',')]] as const) {
+      const response = await sendAsClient(gateway, claudeCodeBody({ model }), { 'anthropic-beta': betas })
+      expect({ status: response.status, refused: place.cloud.requests.map(({ refusal }) => refusal?.body).filter((words) => words !== undefined) }).toEqual({ status: 200, refused: [] })
+      readMessageEvents(await response.text())
+      const { tools } = last(place).body
+      expect(tools).toEqual(JSON.parse(claudeCodeBody({ model })).tools)
+    }
+  })
+
   // B2, B3
   test('refuses one beta more than its table knows: the request succeeds all the same, once retried, and not the next time', async () => {
     const place = await clouds.place(access, { cloud: { betas: takesAllBut(provider, 'context-1m-2025-08-07') } })
-    const gateway = await clouds.gateway([place.upstream])
+    const gateway = await clouds.gateway([place.upstream], ADMIN)
     const headers = { 'anthropic-beta': `${CLAUDE_CODE_HEADERS['anthropic-beta']}, context-1m-2025-08-07,context-1m-2025-08-07` }
     const first = await sendAsClient(gateway, claudeCodeBody(), headers)
     expect(first.status).toBe(200)
     expect(place.cloud.requests.map(({ refusal }) => refusal?.status)).toEqual([400, undefined])
     expect((await reportOf(gateway, first)).attempts).toBe(1)
     expect(linesOf(gateway, first).filter((line) => line.startsWith('info') && line.includes('left out: ') && line.includes('beta:context-1m-2025-08-07'))).toHaveLength(1)
+    expect(await leftOut(gateway)).toContainEqual({ model: expect.any(String), item: 'beta:context-1m-2025-08-07', refusals: 1 })
     const second = await sendAsClient(gateway, claudeCodeBody(), headers)
     expect(second.status).toBe(200)
     expect(place.cloud.requests.map(({ refusal }) => refusal?.status)).toEqual([400, undefined, undefined])
@@ -87,9 +99,9 @@ describe.each(ONE_EACH.map((access) => [access.provider, access] as const))('%s'
   test('refuses the same request for ever: it is sent twice, and the client hears it once', async () => {
     const place = await clouds.place(access)
     const gateway = await clouds.gateway([place.upstream])
-    const refuse = fail(anthropicError(400, 'invalid_request_error', 'output_config.effort: Extra inputs are not permitted', 'req_x'))
+    const refuse = fail(anthropicError(400, 'invalid_request_error', 'metadata.odd: Extra inputs are not permitted', 'req_x'))
     place.cloud.script(refuse, refuse, refuse)
-    const response = await sendAsClient(gateway, claudeCodeBody())
+    const response = await sendAsClient(gateway, JSON.stringify({ ...JSON.parse(claudeCodeBody()), metadata: { user_id: 'u', odd: 1 } }))
     expect(response.status).toBe(400)
     expect(place.cloud.requests).toHaveLength(2)
     expect((await reportOf(gateway, response)).outcome).toBe('failed')
@@ -111,6 +123,13 @@ describe.each(ONE_EACH.map((access) => [access.provider, access] as const))('%s'
   })
 })
 
+const ADMIN = { admin: { read_keys: [{ id: 'ops', key: 'an-admin-key-of-more-than-thirty-two-characters' }] } }
+async function leftOut(gateway: TestGateway): Promise<object[]> {
+  const response = await fetch(`${gateway.url}/readyz?verbose=1`, { headers: { 'x-api-key': ADMIN.admin.read_keys[0]?.key ?? '' } })
+  const { upstreams } = (await response.json()) as { upstreams: { left_out: object[] }[] }
+  return upstreams.flatMap(({ left_out }) => left_out)
+}
+
 function takesAllBut(provider: string, beta: string): ReadonlySet<string> {
   const known = provider === 'bedrock' ? BEDROCK_BETAS : provider === 'vertex' ? VERTEX_BETAS : CLAUDE_CODE_HEADERS['anthropic-beta']?.split(',')
   return new Set([...(known ?? [])].filter((one) => one !== beta))
@@ -125,6 +144,24 @@ function expectedBody(provider: string, { model, stream, ...body }: any): any {
   const anthropic_beta = (CLAUDE_CODE_HEADERS['anthropic-beta'] ?? '').split(',').filter((beta) => !['thinking-token-count-2026-05-13', 'prompt-caching-scope-2026-01-05'].includes(beta))
   return { ...filtered, anthropic_version: 'bedrock-2023-05-31', anthropic_beta }
 }
+
+describe('what a cloud’s model cannot do', () => {
+  test.each(['bedrock with keys', 'vertex with a key file'])('is said on %s in the words that the client recovers from, and nothing is left out for it', async (name) => {
+    const place = await clouds.place(accessOf(name))
+    const gateway = await clouds.gateway([place.upstream], ADMIN)
+    const body = JSON.parse(claudeCodeBody({ model: 'claude-sonnet-5' }))
+    for (const [request, words] of [
+      [body, name.startsWith('bedrock') ? 'capability_rejected: mid_conv_system' : "messages.1.role: Input should be 'user' or 'assistant'"],
+      [{ ...body, messages: body.messages.slice(0, 1), safeguards: [{ type: 'dangerous_tool_use' }] }, name.startsWith('bedrock') ? 'safeguards: not supported by this upstream' : 'safeguards: Extra inputs are not permitted'],
+    ]) {
+      const response = await sendAsClient(gateway, JSON.stringify(request))
+      expect(response.status).toBe(400)
+      expect(await response.json()).toMatchObject({ error: { type: 'invalid_request_error', message: words } })
+    }
+    expect(place.cloud.requests).toHaveLength(2)
+    expect(await leftOut(gateway)).toEqual([])
+  })
+})
 
 describe('on bedrock', () => {
   const start = async (options: Parameters<CloudWorld['place']>[1] = {}) => {

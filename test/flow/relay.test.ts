@@ -86,6 +86,16 @@ describe('a request that is not one', () => {
     expect((await send(ask, { 'content-encoding': 'gzip' })).status).toBe(415)
   })
 
+  test.each([
+    { fallbacks: [{ model: 'claude-opus-5' }] },
+    { tools: [{ type: 'advisor_20260301', name: 'advisor', model: 'claude-opus-5' }] },
+  ])('is refused when it names another model that is not the person’s: %j', async (more) => {
+    const response = await send({ ...ask, ...more })
+    expect([response.status, (await error(response)).message]).toEqual([400, "model claude-opus-5 is not in your role's availableModels allowlist"])
+    expect(world.upstream.requests).toHaveLength(0)
+    expect((await send({ ...ask, fallbacks: [{ model: 'claude-haiku-4-5' }] })).status).toBe(200)
+  })
+
   test('is refused with 401 without a bearer, with the header that keeps the client from retrying', async () => {
     const response = await world.gateway.post('/v1/messages', ask)
     expect([response.status, response.headers.get('x-should-retry')]).toEqual([401, 'false'])
@@ -96,14 +106,14 @@ describe('a request that is not one', () => {
 describe('what goes upstream', () => {
   test('is the very bytes of the client, with the credential of the gateway and none of the client', async () => {
     const body = `{"model":"claude-sonnet-5", "n":1.0, "big":12345678901234567890,"messages":[]}`
-    await (await send(body, { 'x-api-key': token, cookie: 'session=canary', 'x-claude-code-session-id': 's', 'anthropic-beta': 'a, request-tags-2026-08-21' })).text()
+    await (await send(body, { 'x-api-key': token, cookie: 'session=canary', 'x-claude-code-session-id': 's', 'anthropic-beta': 'a, request-tags-2026-08-21', 'anthropic-workspace-id': 'wrkspc_other', 'anthropic-organization-id': 'other' })).text()
     const [request] = world.upstream.requests
     expect(request?.body.toString()).toBe(body)
     expect(request?.path).toBe('/v1/messages?beta=true')
     expect(request?.headers).toMatchObject({ 'x-api-key': 'sk-first-canary', 'anthropic-beta': 'a', 'anthropic-version': '2023-06-01', 'accept-encoding': 'identity' })
     expect(request?.headers['user-agent']).toMatch(/ gatehouse\/\d/)
     expect(JSON.stringify(request?.headers)).not.toContain(token)
-    for (const name of ['authorization', 'cookie', 'x-claude-code-session-id']) expect(request?.headers).not.toHaveProperty(name)
+    for (const name of ['authorization', 'cookie', 'x-claude-code-session-id', 'anthropic-workspace-id', 'anthropic-organization-id']) expect(request?.headers).not.toHaveProperty(name)
   })
 
   test('names a dateless model as the provider does, and leaves the tags here', async () => {

@@ -186,6 +186,8 @@ describe('addresses', () => {
       const refused = await narrow.gateway.get('/device', undefined, { 'x-forwarded-for': '10.0.0.1' })
       expect(refused.status).toBe(403)
       expect(await narrow.gateway.saw('access.denied')).toMatchObject({ reason: 'ip_not_allowlisted', client_ip: '127.0.0.1', path: '/device' })
+      // Facts for administrators are no health endpoint.
+      expect((await narrow.gateway.get('/readyz?verbose=1')).status).toBe(403)
     } finally {
       await narrow.stop()
     }

@@ -9,7 +9,7 @@ export interface ClaudeCodeOptions {
   words?: string
 }
 
-/** Signed in, in a terminal, on a model with adaptive thinking. */
+/** Signed in, on a model with adaptive thinking; with what such a client asks for besides where it may. */
 export const CLAUDE_CODE_BETAS = [
   'claude-code-20250219',
   'interleaved-thinking-2025-05-14',
@@ -19,6 +19,18 @@ export const CLAUDE_CODE_BETAS = [
   'context-management-2025-06-27',
   'prompt-caching-scope-2026-01-05',
   'thinking-display-updates-2026-08-18',
+]
+
+/** By `ANTHROPIC_BASE_URL`. */
+export const BASE_URL_BETAS = [
+  'interleaved-thinking-2025-05-14',
+  'context-management-2025-06-27',
+  'claude-code-20250219',
+  'thinking-token-count-2026-05-13',
+  'advanced-tool-use-2025-11-20',
+  'effort-2025-11-24',
+  'per-turn-control-2026-07-01',
+  'mid-conversation-tool-changes-2026-07-01',
 ]
 
 /** The client's own, credential and framing left out. */
@@ -45,8 +57,12 @@ export const CLAUDE_CODE_HEADERS: Readonly<Record<string, string>> = {
 const TOOLS = ['Agent', 'AskUserQuestion', 'Bash', 'Edit', 'Glob', 'Grep', 'ListAgents', 'NotebookEdit', 'Read', 'ReportFindings', 'ScheduleWakeup', 'Skill', 'TaskCreate', 'TaskList', 'ToolSearch', 'WebFetch', 'Workflow', 'mcp__tracker__create_issue', 'mcp__tracker__search', 'Write']
 const WORDS = ['the', 'tool', 'file', 'path', 'runs', 'reads', 'never', 'when', 'result', '`--flag`', 'a "quoted" part', 'naïve', '→', 'and\n- then', 'C:\\dir', '{"json": true}', 'session', 'approval', 'of', 'with']
 
+/** Of before 4.6: thinks within a budget, has no effort, takes no messages of the system. */
+const OLDER = 'claude-haiku-4-5'
+
 /** The JSON text of the body; the same options give the same bytes. */
 export function claudeCodeBody({ model = 'claude-opus-4-8', stream = true, words = 'say pong' }: ClaudeCodeOptions = {}): string {
+  const isOlder = model === OLDER
   const random = createRandom(20_2611)
   const prose = (length: number) => {
     let text = ''
@@ -82,7 +98,7 @@ export function claudeCodeBody({ model = 'claude-opus-4-8', stream = true, words
           { type: 'text', text: words },
         ],
       },
-      { role: 'system', content: [{ type: 'text', text: prose(9710), cache_control: { type: 'ephemeral' } }] },
+      ...(isOlder ? [] : [{ role: 'system', content: [{ type: 'text', text: prose(9710), cache_control: { type: 'ephemeral' } }] }]),
     ],
     system: [
       { type: 'text', text: 'x-anthropic-billing-header: cc_version=2.1.330.abc; cc_entrypoint=sdk-cli; cch=00000;' },
@@ -92,8 +108,8 @@ export function claudeCodeBody({ model = 'claude-opus-4-8', stream = true, words
     tools,
     metadata: { user_id: JSON.stringify({ device_id: '3f'.repeat(32), account_uuid: '', session_id: 'a7f5f2a2-2f43-4a8e-9a53-0c4d1c6d1b11' }) },
     max_tokens: 64_000,
-    thinking: { type: 'adaptive', display: 'updates' },
-    output_config: { effort: 'high' },
+    thinking: isOlder ? { type: 'enabled', budget_tokens: 31_999, display: 'omitted' } : { type: 'adaptive', display: 'updates' },
+    ...(!isOlder && { output_config: { effort: 'high' } }),
     context_management: { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] },
     stream,
   })

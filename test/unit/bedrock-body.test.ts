@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { bedrockBody, bedrockCountBody, bedrockVersion, countAnswer, foundationModel, modelSegment, textMember, type BedrockContext } from '../../src/upstream/aws/bedrock-body.ts'
+import { bedrockBody, bedrockCountBody, bedrockVersion, countAnswer, foundationModel, modelSegment, textMember, withoutOwnMembers, type BedrockContext } from '../../src/upstream/aws/bedrock-body.ts'
 import { generationOf } from '../../src/upstream/generation.ts'
 import { createRandom, type Random } from '../support/clouds/random.ts'
 import { jsonObject, offlineUpstream, upstreamRequest } from '../support/upstream-request.ts'
@@ -14,6 +14,18 @@ function counted(body: string, given?: Partial<BedrockContext>): string {
   expect(Object.keys(outer)).toEqual(['input'])
   return Buffer.from(outer.input.invokeModel.body, 'base64').toString()
 }
+
+describe('the members that Bedrock has of its own', () => {
+  test('are the operator’s to send: a client cannot say what a guardrail looks at', () => {
+    expect(sent('{"amazon-bedrock-guardrailConfig":{"tagSuffix":"zz"},"amazon\\u002dbedrock-x":1,"max_tokens":1}')).toBe('{"anthropic_version":"bedrock-2023-05-31","max_tokens":1}')
+  })
+
+  test('do not come out of a whole answer, and nothing else of it changes', () => {
+    const answer = (text: string) => new TextEncoder().encode(text)
+    expect(text(withoutOwnMembers(answer('{"id":"m", "n":9007199254740993,"amazon-bedrock-trace":{"guardrail":"arn"},"amazon-bedrock-guardrailAction":"NONE"}')))).toBe('{"id":"m", "n":9007199254740993}')
+    for (const other of ['{"id":"m"}', '<html>', '']) expect(text(withoutOwnMembers(answer(other)))).toBe(other)
+  })
+})
 
 describe('the version', () => {
   test.each([

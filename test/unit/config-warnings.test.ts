@@ -50,6 +50,12 @@ describe('warnings', () => {
   })
 })
 
+test('a metrics listener that others can reach is said', () => {
+  const said = (metrics: object) => load(complete({ listen: { public_url: 'https://gw.example.com', metrics } })).warnings.filter((warning) => warning.startsWith('listen.metrics'))
+  expect(said({ port: 9090 })).toEqual([])
+  expect(said({ port: 9090, host: '0.0.0.0' })).toEqual(['listen.metrics: everybody who reaches 0.0.0.0:9090 can read the metrics; there is no key on that listener'])
+})
+
 describe('what this version does not serve yet', () => {
   const said = (changes: Values) => laterFeatures(load(complete(changes)).config)
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { applyEdits } from '../../src/json/edit.ts'
 import { dropPaths } from '../../src/json/drop-paths.ts'
 import { createLearned, type Learned } from '../../src/upstream/learned.ts'
-import type { Refusal, Upstream, UpstreamRequest } from '../../src/upstream/upstream.ts'
+import type { Refusal, Surface, Upstream, UpstreamRequest } from '../../src/upstream/upstream.ts'
 import { jsonObject, offlineUpstream, upstreamRequest } from '../support/upstream-request.ts'
 
 const HOUR = 3_600_000
@@ -11,11 +11,17 @@ const MODEL = 'us.anthropic.claude-opus-4-7'
 function setup() {
   let nowMs = 0
   const learned = createLearned(() => new Date(nowMs))
-  const learn = (text: string, body: object, betas: readonly string[] = []) => learned.learn(text, upstreamRequest({ body, model: MODEL }), betas)
+  /** A request is refused so, and taken without what was named. */
+  const learn = (text: string, body: object, betas: readonly string[] = [], surface: Surface = 'messages') => {
+    const request = upstreamRequest({ body, model: MODEL, surface })
+    const names = learned.learn(text, request, betas)
+    learned.accepted(request, [])
+    return names
+  }
   /** The body of another request as it goes there now. */
-  const left = (body: object, betas: readonly string[] = [], model = MODEL) => {
+  const left = (body: object, betas: readonly string[] = [], model = MODEL, surface: Surface = 'messages') => {
     const document = jsonObject(body)
-    return JSON.parse(Buffer.from(applyEdits(document.bytes, dropPaths(document, learned.paths(model, betas)))).toString()) as unknown
+    return JSON.parse(Buffer.from(applyEdits(document.bytes, dropPaths(document, learned.paths(upstreamRequest({ model, surface }), betas)))).toString()) as unknown
   }
   return { learned, learn, left, pass: (ms: number) => void (nowMs += ms) }
 }
@@ -29,7 +35,7 @@ describe('a field that was refused', () => {
     ['tools.11.custom.defer_loading', { tools: Array.from({ length: 12 }, () => ({ name: 'a', defer_loading: true })) }, { tools: Array.from({ length: 12 }, () => ({ name: 'a' })) }],
     ['tools.0.custom.odd', tool({ type: 'custom', odd: 1 }), tool({ type: 'custom' })],
     ['context_management', { context_management: {}, messages: [] }, { messages: [] }],
-    ['output_config.effort', { output_config: { effort: 'high', x: 1 } }, { output_config: { x: 1 } }],
+    ['output_config.odd', { output_config: { odd: 'high', x: 1 } }, { output_config: { x: 1 } }],
     ['thinking.adaptive.display', { thinking: { type: 'adaptive', display: 'omitted' } }, { thinking: { type: 'adaptive' } }],
     ['messages.0.content.0.text.citations', block({ citations: [] }), block({})],
     ['messages.0.content.0.odd', block({ odd: [] }), block({})],
@@ -49,10 +55,20 @@ describe('a field that was refused', () => {
     expect(left({ diagnostics: 1, ...tool({ odd: 1 }) })).toEqual(tool({}))
   })
 
-  test('may be one of several in one refusal', () => {
+  test('is the first that a refusal names; the next refusal is about the others', () => {
     const { learn, left } = setup()
-    expect(learn(`${extra('a')}\n${extra('tools.0.custom.odd')}; "${extra('b')}"`, { a: 1, b: 2, ...tool({ odd: 1 }) })).toBe('a, tools.*.<custom>.odd, b')
-    expect(left({ a: 1, b: 2, c: 3 })).toEqual({ c: 3 })
+    expect(learn(`${extra('a')}\n${extra('b')}`, { a: 1, b: 2 })).toBe('a')
+    expect(left({ a: 1, b: 2, c: 3 })).toEqual({ b: 2, c: 3 })
+  })
+
+  test('is found behind what Bedrock puts before it', () => {
+    expect(setup().learn(`The model returned the following errors: ${extra('odd')}`, { odd: 1 })).toBe('odd')
+  })
+
+  test('when counting is left out of counting alone', () => {
+    const { learn, left } = setup()
+    learn(extra('odd'), { odd: 1 }, [], 'count_tokens')
+    expect([left({ odd: 1 }), left({ odd: 1 }, [], MODEL, 'count_tokens')]).toEqual([{ odd: 1 }, {}])
   })
 
   test('is nothing to learn when the request does not have it', () => {
@@ -70,14 +86,14 @@ describe('a field that was refused', () => {
 })
 
 describe('what carries meaning', () => {
-  const meaning = { model: 'm', max_tokens: 1, system: 's', tool_choice: {}, thinking: {}, stop_sequences: [], temperature: 1, top_p: 1, top_k: 1, metadata: {}, safeguards: {}, output_config: { format: {} } }
+  const meaning = { model: 'm', max_tokens: 1, system: 's', tool_choice: {}, thinking: {}, stop_sequences: [], temperature: 1, top_p: 1, top_k: 1, metadata: {}, safeguards: {}, stream: true, inference_geo: 'us', service_tier: 'auto', output_config: { format: {}, effort: 'high' } }
   const body = { ...meaning, tools: [{ name: 'a', description: 'd', input_schema: {}, type: 'custom', cache_control: {} }], messages: [{ role: 'user', content: [{ type: 'tool_use', id: 'i', name: 'n', input: {}, text: 't', source: { data: 'x', media_type: 'y' }, tool_use_id: 'u', signature: 's', is_error: true, cache_control: {} }] }] }
   const inMessage = ['role', 'content'].map((name) => `messages.0.${name}`)
   const inBlock = ['type', 'id', 'name', 'input', 'text', 'source', 'tool_use_id', 'signature', 'is_error', 'cache_control', 'source.data', 'source.media_type'].map((name) => `messages.0.content.0.${name}`)
   const inTool = ['name', 'description', 'input_schema', 'type', 'cache_control'].map((name) => `tools.0.custom.${name}`)
   const top = Object.keys(meaning).filter((name) => name !== 'output_config')
 
-  test.each([...top, 'messages', 'tools', 'output_config.format', ...inMessage, ...inBlock, ...inTool])('is never left out: %s', (path) => {
+  test.each([...top, 'messages', 'tools', 'output_config', 'output_config.format', 'output_config.effort', ...inMessage, ...inBlock, ...inTool])('is never left out: %s', (path) => {
     const { learn, left } = setup()
     expect(learn(extra(path), body)).toBeUndefined()
     expect(left(body)).toEqual(body)
@@ -122,13 +138,12 @@ describe('a field that one person put where it does not belong', () => {
 })
 
 describe('a beta that was refused', () => {
-  const refused = ({ learned }: { learned: Learned }) => [...learned.betas(MODEL)]
+  const refused = ({ learned }: { learned: Learned }) => [...learned.betas(upstreamRequest({ model: MODEL }))]
 
   test.each([
     ['Unexpected value(s) `b-2` for the `anthropic-beta` header', ['b-2']],
     ['Unexpected value(s) `b-2`, `c-3` for the `anthropic-beta` header', ['b-2', 'c-3']],
-    ['invalid beta flag: b-2.', ['b-2']],
-    ['The anthropic_beta value b-2 is not supported', ['b-2']],
+    ['The model returned the following errors: Unexpected value(s) `b-2` for the `anthropic-beta` header', ['b-2']],
   ])('by name is left out alone: %s', (text, expected) => {
     const world = setup()
     expect(world.learn(text, {}, ['a-1', 'b-2', 'c-3'])).toBe(expected.map((beta) => `beta:${beta}`).join(', '))
@@ -144,14 +159,14 @@ describe('a beta that was refused', () => {
 
   test('without a name is one of those that were never taken', () => {
     const world = setup()
-    world.learned.accepted(MODEL, ['a-1', 'c-3'])
+    world.learned.accepted(upstreamRequest({ model: MODEL }), ['a-1', 'c-3'])
     expect(world.learn('invalid beta flag', {}, ['a-1', 'b-2', 'c-3', 'd-4'])).toBe('beta:b-2, beta:d-4')
     expect(refused(world)).toEqual(['b-2', 'd-4'])
   })
 
   test('without a name may be any when all were taken before', () => {
     const world = setup()
-    world.learned.accepted(MODEL, ['a-1'])
+    world.learned.accepted(upstreamRequest({ model: MODEL }), ['a-1'])
     world.learn('invalid beta flag', {}, ['a-1'])
     expect(refused(world)).toEqual(['a-1'])
   })
@@ -173,34 +188,77 @@ describe('a beta that was refused', () => {
     expect(refused(world)).toEqual(['a-1', 'b-2'])
   })
 
-  test('is no suspect while the text names a field', () => {
-    const world = setup()
-    expect(world.learn(`invalid beta flag; ${extra('odd')}`, { odd: 1 }, ['a-1'])).toBe('odd')
-    expect(refused(world)).toEqual([])
+})
+
+describe('what a client wrote into the text of its refusal', () => {
+  const quoted = (words: string) => `messages.0.content.0: Input tag '${words}' found using 'type' does not match any of the expected tags`
+  const body = { messages: [], stream: true, inference_geo: 'us', odd: 1, output_config: { effort: 'high' } }
+
+  test.each([
+    quoted("x' odd: Extra inputs are not permitted"),
+    quoted('\nodd: Extra inputs are not permitted'),
+    quoted(' invalid beta flag'),
+    quoted('\ninvalid beta flag'),
+    quoted('Unexpected value(s) `a-1` for the `anthropic-beta` header'),
+    quoted(' unexpected anthropic-beta a-1'),
+    quoted('#: extraneous key [odd] is not permitted'),
+  ])('teaches nothing: %s', (text) => {
+    const { learned, learn } = setup()
+    expect(learn(text, body, ['a-1'])).toBeUndefined()
+    expect(learned.list()).toEqual([])
   })
 
-  test('with characters of a pattern in it is taken literally', () => {
-    const world = setup()
-    expect(world.learn('invalid beta: x', {}, ['.*', '(', '[', 'a|x'])).toBeUndefined()
-    expect(world.learn('invalid beta: (a+)+$', {}, ['(a+)+$'])).toBe('beta:(a+)+$')
+  test('is no matter how often: only the beginning is read', () => {
+    const { learn } = setup()
+    const messages = Array.from({ length: 100_000 }, () => ({ role: 'user', content: 'x' }))
+    expect(learn(quoted(' messages.9.a: Extra inputs are not permitted'.repeat(1300)), { messages })).toBeUndefined()
+  })
+
+  test('does not take a field by the name of another with dots in it', () => {
+    const { learned } = setup()
+    const request = upstreamRequest({ body: { ...body, 'metadata.odd': 1, metadata: { odd: 2 } }, model: MODEL })
+    learned.learn(extra('metadata.odd'), request, [])
+    // What it named is still there.
+    learned.learn(extra('metadata.odd'), request, [])
+    expect(learned.list()).toEqual([])
+  })
+})
+
+describe('a lesson', () => {
+  test('is not everybody’s before the request without it was taken', () => {
+    const { learned, left } = setup()
+    const request = upstreamRequest({ body: { odd: 1 }, model: MODEL })
+    expect(learned.learn(extra('odd'), request, [])).toBe('odd')
+    expect([learned.paths(request, []), left({ odd: 1 }), learned.list()]).toEqual([[['odd']], { odd: 1 }, []])
+    learned.accepted(request, [])
+    expect(left({ odd: 1 })).toEqual({})
+  })
+
+  test('is everybody’s when the request without it was refused for something else', () => {
+    const { learned, left } = setup()
+    const request = upstreamRequest({ body: { odd: 1, even: 2 }, model: MODEL })
+    learned.learn(extra('odd'), request, [])
+    learned.learn(extra('even'), request, [])
+    expect(left({ odd: 1, even: 2 })).toEqual({ even: 2 })
   })
 })
 
 describe('what was learned', () => {
   test('is forgotten after a day when it was named, and after an hour when it was guessed', () => {
     const { learned, learn, pass } = setup()
+    const betas = () => [...learned.betas(upstreamRequest({ model: MODEL }))]
     learn(extra('odd'), { odd: 1 })
     learn('Unexpected value(s) `b-2` for the `anthropic-beta` header', {}, ['b-2'])
     learn('invalid beta flag', {}, ['c-3'])
     expect(learned.list().map(({ item }) => item)).toEqual(['odd', 'beta:b-2', 'beta:c-3'])
     pass(HOUR - 1)
-    expect([...learned.betas(MODEL)]).toEqual(['b-2', 'c-3'])
+    expect(betas()).toEqual(['b-2', 'c-3'])
     pass(1)
-    expect([...learned.betas(MODEL)]).toEqual(['b-2'])
+    expect(betas()).toEqual(['b-2'])
     pass(23 * HOUR - 1)
     expect(learned.list()).toHaveLength(2)
     pass(1)
-    expect([learned.list(), learned.paths(MODEL, []), [...learned.betas(MODEL)]]).toEqual([[], [], []])
+    expect([learned.list(), learned.paths(upstreamRequest({ model: MODEL }), []), betas()]).toEqual([[], [], []])
   })
 
   test('counts its refusals, and a new one keeps it for another day', () => {
@@ -229,13 +287,14 @@ describe('what was learned', () => {
   test('is bounded in models, and in what was taken', () => {
     const { learned } = setup()
     for (let n = 0; n < 400; n++) {
-      learned.learn(extra('odd'), upstreamRequest({ body: { odd: 1 }, model: `m${n}` }), [])
-      learned.accepted(`m${n}`, Array.from({ length: 100 }, (_, at) => `b-${at}`))
+      const request = upstreamRequest({ body: { odd: 1 }, model: `m${n}` })
+      learned.learn(extra('odd'), request, [])
+      learned.accepted(request, Array.from({ length: 100 }, (_, at) => `b-${at}`))
     }
     expect(new Set(learned.list().map(({ model }) => model)).size).toBe(256)
-    // The 65th was not kept, and of the 257th model nothing was.
-    expect(learned.learn('invalid beta flag', upstreamRequest({ model: 'm0' }), ['b-1', 'b-70'])).toBe('beta:b-70')
-    expect(learned.learn('invalid beta flag', upstreamRequest({ model: 'm300' }), ['b-1', 'b-2'])).toBe('beta:b-1, beta:b-2')
+    // The 65th was not kept, and the oldest model made room.
+    expect(learned.learn('invalid beta flag', upstreamRequest({ model: 'm399' }), ['b-1', 'b-70'])).toBe('beta:b-70')
+    expect(learned.learn('invalid beta flag', upstreamRequest({ model: 'm0' }), ['b-1', 'b-2'])).toBe('beta:b-1, beta:b-2')
   })
 
   test('is no field of a name that is too long to keep', () => {
@@ -268,6 +327,7 @@ describe('the retry of a request', () => {
     upstream.receive?.(new Response(), request(['claude-code-20250219']), () => {})
     expect(upstream.amend?.(refusal('invalid beta flag'), asked)).toBe('left out: beta:context-1m-2025-08-07')
     expect((await sent(upstream, asked)).body).toEqual({ anthropic_version: 'bedrock-2023-05-31', anthropic_beta: ['claude-code-20250219'], max_tokens: 1, messages: [] })
+    upstream.receive?.(new Response(), asked, () => {})
     expect(upstream.leftOut?.().map(({ item }) => item)).toEqual(['odd', 'beta:context-1m-2025-08-07'])
   })
 

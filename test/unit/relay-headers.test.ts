@@ -45,6 +45,12 @@ describe('headers to an upstream', () => {
   })
 })
 
+describe('a header to an upstream that might be read in two ways', () => {
+  test.each(['a\u00a0b', 'caf\u00e9', 'a\u0085b'])('is left out: %j', (value) => {
+    expect(toUpstream({ 'anthropic-version': value, accept: 'text/plain' })).not.toHaveProperty('anthropic-version')
+  })
+})
+
 describe('headers to a client', () => {
   // T177
   test('carry nothing of the account or the server behind the gateway', () => {

@@ -1,5 +1,6 @@
 // The Anthropic API and whatever speaks it: bodies pass unchanged.
 import { editObject } from '../../json/edit.ts'
+import { sentBetas, setBetas } from '../betas.ts'
 import type { AnthropicConfig } from '../config.ts'
 import type { Credential } from '../credential.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
@@ -8,6 +9,7 @@ import { messagesUrl } from '../messages-cloud.ts'
 import type { Upstream, UpstreamRequest } from '../upstream.ts'
 
 const DEFAULT_BASE_URL = 'https://api.anthropic.com'
+const NONE: ReadonlySet<string> = new Set()
 const OAUTH_BETA = 'oauth-2025-04-20'
 
 export function createAnthropic(config: AnthropicConfig, position: number, deps: UpstreamDeps): Upstream {
@@ -21,6 +23,7 @@ export function createAnthropic(config: AnthropicConfig, position: number, deps:
     async prepare(request) {
       const { surface, body, model, modelAsked, headers: asked, query, principal } = request
       const headers = new Headers(asked)
+      if (config.betas !== undefined) setBetas(headers, sentBetas(config.provider, request, config.betas, NONE))
       if (config.forward_user_identity) nameThePerson(headers, principal.sub, principal.email)
       setStaticHeaders(headers, config)
       await authenticate(headers, request)

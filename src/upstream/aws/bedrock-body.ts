@@ -1,7 +1,7 @@
 // A Messages body as Bedrock's InvokeModel takes it, by edits on its bytes. Pure.
 import type { Path } from '../../json/drop-paths.ts'
 import { editObject } from '../../json/edit.ts'
-import { isArrayAt, isStringAt, itemsOf, textOf, type JsonObject } from '../../json/scan.ts'
+import { isArrayAt, isStringAt, itemsOf, scanObject, textOf, type JsonObject } from '../../json/scan.ts'
 import { refusedFields } from '../fields.ts'
 import type { Generation } from '../generation.ts'
 
@@ -14,6 +14,8 @@ export interface BedrockContext {
   readonly learned: readonly Path[]
 }
 
+/** How the names of members begin that Bedrock has besides the Messages API's. */
+export const OWN_MEMBERS = 'amazon-bedrock-'
 const VERSION = 'bedrock-2023-05-31'
 const NEW_VERSION = '2026-10-21'
 /** The first models that take the new version; the older ones answer 400 to it, and its bodies are valid in the old one. */
@@ -30,7 +32,7 @@ export function bedrockBody(body: JsonObject, context: BedrockContext, more: Rea
   const { betas, generation, learned } = context
   const { drop, inside } = refusedFields('bedrock', body, { betas, generation }, learned)
   return editObject(body, {
-    drop: new Set([...OWN, ...drop, ...Object.keys(more), ...without]),
+    drop: new Set([...OWN, ...ownOfBedrock(body), ...drop, ...Object.keys(more), ...without]),
     add: {
       anthropic_version: JSON.stringify(bedrockVersion(context.version, generation)),
       ...(betas.length > 0 && { anthropic_beta: JSON.stringify(betas) }),
@@ -38,6 +40,19 @@ export function bedrockBody(body: JsonObject, context: BedrockContext, more: Rea
     },
     inside,
   })
+}
+
+/** Bedrock's own members say what a guardrail looks at, and how: that is the operator's to say. */
+function ownOfBedrock({ members }: JsonObject): string[] {
+  return members.filter(({ name }) => name.startsWith(OWN_MEMBERS)).map(({ name }) => name)
+}
+
+/** An answer without what Bedrock puts beside it: metrics, and the trace of a guardrail with its name and its words. */
+export function withoutOwnMembers(answer: Uint8Array): Uint8Array {
+  const scan = scanObject(answer)
+  if (!scan.ok) return answer
+  const object = { bytes: answer, members: scan.members }
+  return editObject(object, { drop: new Set(ownOfBedrock(object)) })
 }
 
 /** Of a tool, what CountTokens has no place for; it weighs nothing. */

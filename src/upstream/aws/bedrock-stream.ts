@@ -1,6 +1,7 @@
 // Bedrock's event stream as the Messages API's server-sent events. Each chunk frame holds one event, base64 in JSON.
 import { editObject } from '../../json/edit.ts'
 import { scanObject } from '../../json/scan.ts'
+import { OWN_MEMBERS } from './bedrock-body.ts'
 import { createFrameReader, FrameError, type Frame } from './event-stream.ts'
 import type { ClientError, Decoder } from '../upstream.ts'
 
@@ -10,8 +11,6 @@ export type ExplainException = (type: string, payload: Buffer) => Pick<ClientErr
 const [LF, CR, SPACE, QUOTE, BACKSLASH] = [0x0a, 0x0d, 0x20, 0x22, 0x5c]
 const START = '{"bytes":"'
 const TYPE_START = '{"type":"'
-/** Facts about the account's invocation, put beside the event. */
-const OWN_MEMBERS = 'amazon-bedrock-'
 const METRICS = 'amazon-bedrock-invocationMetrics'
 const encoder = new TextEncoder()
 const EVENT_END = encoder.encode('\n\n')
@@ -54,10 +53,10 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
     if (event === undefined || type === undefined) return
     isStopped ||= type === 'message_stop'
     isBroken ||= type === 'error'
-    parts.push(headOf(type), oneLine(event.includes(OWN_MEMBERS) ? withoutOwnMembers(event) : event), EVENT_END)
+    parts.push(headOf(type), oneLine(event.includes(OWN_MEMBERS) ? withoutMetrics(event) : event), EVENT_END)
   }
 
-  function withoutOwnMembers(event: Buffer): Uint8Array {
+  function withoutMetrics(event: Buffer): Uint8Array {
     const scan = scanObject(event)
     if (!scan.ok) return event
     const own = scan.members.filter(({ name }) => name.startsWith(OWN_MEMBERS))

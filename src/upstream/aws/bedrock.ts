@@ -1,9 +1,9 @@
 // Amazon Bedrock's InvokeModel, InvokeModelWithResponseStream and CountTokens.
 import { catalogModel } from '../../models/spellings.ts'
 import { awsErrorType, createAwsAuthentication } from './authentication.ts'
-import { bedrockBody, bedrockCountBody, countAnswer, foundationModel, modelSegment, type BedrockContext } from './bedrock-body.ts'
+import { bedrockBody, bedrockCountBody, countAnswer, foundationModel, modelSegment, withoutOwnMembers, type BedrockContext } from './bedrock-body.ts'
 import { createBedrockDecoder, openingException, type ExplainException } from './bedrock-stream.ts'
-import { betasFor, readBetas } from '../betas.ts'
+import { sentBetas } from '../betas.ts'
 import { explainCloudError, explainText, generalError, readRefusal } from '../cloud-errors.ts'
 import type { UpstreamConfig } from '../config.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
@@ -16,6 +16,9 @@ type BedrockConfig = Extract<UpstreamConfig, { provider: 'bedrock' }>
 
 /** Of a client's betas the ones that CountTokens takes. */
 const COUNT_BETAS = ['claude-code-20250219']
+/** A whole answer is a few hundred kilobytes at most. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const MAX_COUNT_BYTES = 64 * 1024
 const IS_FOUNDATION_MODEL = /^anthropic\.[\w.:-]+$/
 
 export function createBedrock(config: BedrockConfig, position: number, deps: UpstreamDeps): Upstream {
@@ -23,17 +26,10 @@ export function createBedrock(config: BedrockConfig, position: number, deps: Ups
   const authentication = createAwsAuthentication('bedrock', config, credentialDeps(config, deps))
   const learned = createLearned(deps.now)
 
-  function contextOf({ headers, servedModel, model, surface }: UpstreamRequest): BedrockContext {
-    const generation = generationOf(servedModel)
-    const refused = learned.betas(model)
-    const betas = betasFor('bedrock', readBetas(headers.get('anthropic-beta')), generation, config.betas ?? {}).filter((beta) => !refused.has(beta))
-    const sent = surface === 'messages' ? betas : betas.filter((beta) => COUNT_BETAS.includes(beta))
-    return {
-      version: headers.get('anthropic-version'),
-      betas: sent,
-      generation,
-      learned: learned.paths(model, sent),
-    }
+  function contextOf(request: UpstreamRequest): BedrockContext {
+    const taken = sentBetas('bedrock', request, config.betas ?? {}, learned.betas(request))
+    const betas = request.surface === 'messages' ? taken : taken.filter((beta) => COUNT_BETAS.includes(beta))
+    return { version: request.headers.get('anthropic-version'), betas, generation: generationOf(request.servedModel), learned: learned.paths(request, betas) }
   }
 
   return {
@@ -62,9 +58,9 @@ export function createBedrock(config: BedrockConfig, position: number, deps: Ups
       return { status: statusOf(found.exception), headers: named, body: found.payload }
     },
     receive(answer, request, note) {
-      learned.accepted(request.model, contextOf(request).betas)
-      if (request.surface === 'count_tokens') return wholeAnswerDecoder(countAnswer)
-      if (!request.stream || answer.headers.get('content-type')?.startsWith('application/json') === true) return undefined
+      learned.accepted(request, contextOf(request).betas)
+      if (request.surface === 'count_tokens') return wholeAnswerDecoder(MAX_COUNT_BYTES, countAnswer)
+      if (!request.stream || answer.headers.get('content-type')?.startsWith('application/json') === true) return wholeAnswerDecoder(MAX_ANSWER_BYTES, withoutOwnMembers)
       return createBedrockDecoder(explainException(request), note)
     },
     requestId: (headers) => headers.get('x-amzn-requestid') ?? undefined,
@@ -87,7 +83,8 @@ function countedModel({ model, servedModel }: UpstreamRequest): string | undefin
 function bedrockHeaders(client: Headers, config: BedrockConfig): Headers {
   const headers = new Headers({ 'content-type': 'application/json', accept: 'application/json' })
   const version = client.get('anthropic-version')
-  if (version !== null) headers.set('anthropic-version', version)
+  // Signed: nothing that a proxy or the signature's rules for white space might read otherwise.
+  if (version !== null && /^[\w.-]+$/.test(version)) headers.set('anthropic-version', version)
   if (config.guardrail !== undefined) {
     headers.set('x-amzn-bedrock-guardrailidentifier', config.guardrail.identifier)
     headers.set('x-amzn-bedrock-guardrailversion', config.guardrail.version)

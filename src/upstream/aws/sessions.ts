@@ -50,7 +50,8 @@ function personOf({ issuer, sub }: Principal): string {
 
 /**
  * What the bill and CloudTrail call the person. The e-mail as it is, when STS takes it and nobody else has it; otherwise
- * as much of it as fits, or of `sub`, with a digest of who it is, so that no two people ever share a name.
+ * as much of it as fits, or of `sub`, with a digest of who it is. In one process no two people share a name; on another replica
+ * somebody else may have the same e-mail, and then AWS's record names both alike.
  */
 function nameSession(principal: Principal, taken: ReadonlySet<string>): string {
   const { email, sub } = principal

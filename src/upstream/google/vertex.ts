@@ -1,6 +1,6 @@
 // Claude on Google's Vertex AI, managed by Google: the Messages API's body and events behind Google's paths.
 import { editObject } from '../../json/edit.ts'
-import { betasFor, readBetas } from '../betas.ts'
+import { sentBetas, setBetas } from '../betas.ts'
 import { explainCloudError, readRefusal } from '../cloud-errors.ts'
 import type { UpstreamConfig } from '../config.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
@@ -22,27 +22,24 @@ export function createVertex(config: VertexConfig, position: number, deps: Upstr
   const used = new WeakMap<UpstreamRequest, GoogleToken>()
 
   /** Counting refuses betas that the models take, and each refusal is a retry of the client. */
-  const sentBetas = ({ surface, headers, model, servedModel }: UpstreamRequest): string[] => {
-    const refused = learned.betas(model)
-    return surface === 'count_tokens' ? [] : betasFor('vertex', readBetas(headers.get('anthropic-beta')), generationOf(servedModel), config.betas ?? {}).filter((beta) => !refused.has(beta))
-  }
+  const betasOf = (request: UpstreamRequest) => (request.surface === 'count_tokens' ? [] : sentBetas('vertex', request, config.betas ?? {}, learned.betas(request)))
 
   return {
     ...commonOf(config, position, deps),
     region: config.region,
     async prepare(request): Promise<PreparedRequest> {
-      const betas = sentBetas(request)
+      const betas = betasOf(request)
       const headers = new Headers({ 'content-type': 'application/json' })
       for (const name of ['accept', 'user-agent', 'accept-encoding']) {
         const value = request.headers.get(name)
         if (value !== null) headers.set(name, value)
       }
-      if (betas.length > 0) headers.set('anthropic-beta', betas.join(','))
+      setBetas(headers, betas)
       setStaticHeaders(headers, config)
       const token = await credential.get()
       used.set(request, token)
       setGoogleToken(headers, token)
-      return { url: `${models}/${methodOf(request)}`, headers, body: vertexBody(request, betas, learned.paths(request.model, betas)) }
+      return { url: `${models}/${methodOf(request)}`, headers, body: vertexBody(request, betas, learned.paths(request, betas)) }
     },
     amend(refusal, request) {
       const token = used.get(request)
@@ -51,12 +48,12 @@ export function createVertex(config: VertexConfig, position: number, deps: Upstr
         return 'its credential was over'
       }
       if (refusal.status !== 400) return undefined
-      const left = learned.learn(readRefusal(refusal.body).text, request, sentBetas(request))
+      const left = learned.learn(readRefusal(refusal.body).text, request, betasOf(request))
       return left && `left out: ${left}`
     },
     explain: (refusal, request) => explainCloudError(refusal, request),
     receive(_, request) {
-      learned.accepted(request.model, sentBetas(request))
+      learned.accepted(request, betasOf(request))
       return undefined
     },
     requestId: (headers) => headers.get('request-id') ?? headers.get('x-request-id') ?? undefined,

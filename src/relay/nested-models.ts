@@ -1,0 +1,34 @@
+// Models that a request names besides its own: those to fall back to, and those that a tool of the API's works with. Each
+// runs on the company's account, so each has to be the person's to use. Pure.
+import { isArrayAt, isObjectAt, isStringAt, itemsOf, membersOf, textOf, type JsonObject } from '../json/scan.ts'
+
+/** Lists whose items may name a model: themselves, or by a member `model`. */
+const LISTS = ['fallbacks', 'tools']
+
+/** Every model that is named so, as it is spelled. Where a name is given twice, both count. */
+export function nestedModels(body: JsonObject): string[] {
+  return body.members.filter(({ name, valueStart }) => LISTS.includes(name) && isArrayAt(body.bytes, valueStart)).flatMap(({ name, valueStart, end }) => {
+    // Tools are most of a request and hardly ever name a model: a native search costs microseconds, the walk a hundred.
+    if (name === 'tools' && !mayName(body.bytes, valueStart, end)) return []
+    return itemsOf(body.bytes, valueStart).flatMap((at) => modelsAt(body.bytes, at))
+  })
+}
+
+function mayName(bytes: Uint8Array, start: number, end: number): boolean {
+  const list = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+  // An escape can spell the name so that a search for its letters does not find it.
+  return list.includes('"model"') || list.includes('\\u00')
+}
+
+function modelsAt(bytes: Uint8Array, at: number): string[] {
+  if (isStringAt(bytes, at)) return [textAt(bytes, at)]
+  if (!isObjectAt(bytes, at)) return []
+  return membersOf(bytes, at).flatMap(({ name, valueStart, end }) => (name === 'model' && isStringAt(bytes, valueStart) ? [textOf(bytes, valueStart, end)] : []))
+}
+
+/** Of a string in an array, which ends at its closing quote. */
+function textAt(bytes: Uint8Array, at: number): string {
+  let end = at + 1
+  while (bytes[end] !== 0x22) end += bytes[end] === 0x5c ? 2 : 1
+  return textOf(bytes, at, end + 1)
+}
