@@ -4,7 +4,8 @@
 // A refusal may quote what a client wrote, and what is learned from it everybody goes without. So only the beginning of
 // the text is believed, and only once the same request without the item was taken, or refused for something else.
 import { resolvePath, type Path } from '../json/drop-paths.ts'
-import type { LeftOut, UpstreamRequest } from './upstream.ts'
+import { readRefusal } from './cloud-errors.ts'
+import type { LeftOut, Refusal, UpstreamRequest } from './upstream.ts'
 
 export interface Learned {
   /** Betas that a request goes without. */
@@ -123,6 +124,12 @@ export function createLearned(now: () => Date): Learned {
     },
     list: () => [...models].flatMap(([key]) => [...itemsOf(key)].map(([item, { refusals }]) => ({ model: key.slice(key.indexOf(' ') + 1), item, refusals }))),
   }
+}
+
+/** Why a refused request is worth sending once more: what it now goes without. */
+export function leaveOut(learned: Learned, { status, body }: Refusal, request: UpstreamRequest, sentBetas: readonly string[]): string | undefined {
+  const left = status === 400 ? learned.learn(readRefusal(body).text, request, sentBetas) : undefined
+  return left && `left out: ${left}`
 }
 
 /** Counting takes less than answering does. */

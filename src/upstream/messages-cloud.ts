@@ -2,12 +2,12 @@
 // the operator's lists or a refusal took out.
 import { editObject } from '../json/edit.ts'
 import { sentBetas, setBetas } from './betas.ts'
-import { explainCloudError, readRefusal } from './cloud-errors.ts'
+import { explainCloudError } from './cloud-errors.ts'
 import type { UpstreamConfig } from './config.ts'
 import { commonOf, setStaticHeaders, type UpstreamDeps } from './deps.ts'
 import { refusedFields } from './fields.ts'
 import { generationOf } from './generation.ts'
-import { createLearned } from './learned.ts'
+import { createLearned, leaveOut } from './learned.ts'
 import type { SignedRequest } from './aws/sigv4.ts'
 import type { CredentialState, Refusal, Surface, Upstream, UpstreamRequest } from './upstream.ts'
 
@@ -57,9 +57,7 @@ export function createMessagesCloud(config: UpstreamConfig, position: number, de
     },
     amend(refusal, request) {
       if (cloud.renewIfOver(refusal, request)) return 'its credential was over'
-      if (refusal.status !== 400) return undefined
-      const left = learned.learn(readRefusal(refusal.body).text, request, betasOf(request))
-      return left && `left out: ${left}`
+      return leaveOut(learned, refusal, request, betasOf(request))
     },
     explain: (refusal, request) => explainCloudError(refusal, request),
     receive(_, request) {

@@ -1,7 +1,7 @@
 // One request to where credentials come from: bounded in time and size, not redirected, and its failure told without a secret.
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { readSmallBody } from '../egress/small-body.ts'
-import { redact } from '../observe/redact.ts'
+import { excerpt } from '../observe/redact.ts'
 import { isLoopbackHost } from '../std/loopback.ts'
 import { CredentialError } from './upstream.ts'
 
@@ -83,5 +83,5 @@ export function conceal(text: string, sent: string): string {
   const form = new URLSearchParams(sent)
   const secrets = SECRET_FIELDS.flatMap((name) => form.get(name) || [])
   const concealed = secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text)
-  return redact(concealed).slice(0, MAX_REASON_LENGTH)
+  return excerpt(concealed, MAX_REASON_LENGTH)
 }

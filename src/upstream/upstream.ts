@@ -94,10 +94,10 @@ export interface Upstream {
   /** A refusal in the Anthropic envelope. Absent where an upstream's own words may reach the client unchanged. */
   explain?(refusal: Refusal, request: UpstreamRequest): ClientError
   /**
-   * For answers that may turn out a refusal after their head: the refusal, or `begun` when it is none, or undefined while
-   * more of the beginning is needed.
+   * For answers that may turn out a refusal after their head: what gets one chunk after the other and says the refusal,
+   * or `begun` when it is none, or undefined while more is needed.
    */
-  opening?(beginning: Uint8Array, answer: Response, request: UpstreamRequest): Refusal | 'begun' | undefined
+  opening?(answer: Response, request: UpstreamRequest): (chunk: Uint8Array) => Refusal | 'begun' | undefined
   /** A successful answer begins: how to read it, where it is not in the Messages API's form. `note` is for the operator. */
   receive?(answer: Response, request: UpstreamRequest, note: (text: string) => void): Decoder | undefined
   /** The upstream's own name of a request, for the audit log. */

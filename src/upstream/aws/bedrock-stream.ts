@@ -90,19 +90,27 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
   }
 }
 
+export interface OpeningException {
+  readonly exception: string
+  readonly payload: Uint8Array
+}
+
 /**
- * The exception that an answer begins with, though its head said 200; `begun` when it begins with an event, undefined
- * while the first frame is not complete.
+ * Reads chunk after chunk for the exception that an answer begins with, though its head said 200; `begun` when it begins
+ * with an event, undefined while the first frame is not complete.
  */
-export function openingException(beginning: Uint8Array): { readonly exception: string; readonly payload: Uint8Array } | 'begun' | undefined {
-  try {
-    const [first] = createFrameReader().read(beginning)
-    if (first === undefined) return undefined
-    const exception = exceptionOf(first)
-    return exception === undefined ? 'begun' : { exception, payload: Uint8Array.from(first.payload) }
-  } catch {
-    // What is no event stream is told by the decoder.
-    return 'begun'
+export function createOpeningReader(): (chunk: Uint8Array) => OpeningException | 'begun' | undefined {
+  const reader = createFrameReader()
+  return (chunk) => {
+    try {
+      const [first] = reader.read(chunk)
+      if (first === undefined) return undefined
+      const exception = exceptionOf(first)
+      return exception === undefined ? 'begun' : { exception, payload: Uint8Array.from(first.payload) }
+    } catch {
+      // What is no event stream is told by the decoder.
+      return 'begun'
+    }
   }
 }
 

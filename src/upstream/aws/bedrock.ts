@@ -2,13 +2,13 @@
 import { catalogModel } from '../../models/spellings.ts'
 import { awsErrorType, createAwsAuthentication } from './authentication.ts'
 import { bedrockBody, bedrockCountBody, countAnswer, foundationModel, modelSegment, withoutOwnMembers, type BedrockContext } from './bedrock-body.ts'
-import { createBedrockDecoder, openingException, type ExplainException } from './bedrock-stream.ts'
+import { createBedrockDecoder, createOpeningReader, type ExplainException } from './bedrock-stream.ts'
 import { sentBetas } from '../betas.ts'
 import { explainCloudError, explainText, generalError, readRefusal } from '../cloud-errors.ts'
 import type { UpstreamConfig } from '../config.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
 import { generationOf } from '../generation.ts'
-import { createLearned } from '../learned.ts'
+import { createLearned, leaveOut } from '../learned.ts'
 import { wholeAnswerDecoder } from '../whole-answer.ts'
 import type { ClientError, Refusal, Upstream, UpstreamRequest } from '../upstream.ts'
 
@@ -45,17 +45,18 @@ export function createBedrock(config: BedrockConfig, position: number, deps: Ups
     impossible: (request) => (request.surface === 'count_tokens' && countedModel(request) === undefined ? CANNOT_COUNT : undefined),
     amend(refusal, request) {
       if (authentication.renewIfOver(refusal, request)) return 'its credential was over'
-      if (refusal.status !== 400) return undefined
-      const left = learned.learn(readRefusal(refusal.body).text, request, contextOf(request).betas)
-      return left && `left out: ${left}`
+      return leaveOut(learned, refusal, request, contextOf(request).betas)
     },
     explain: explainBedrock,
-    opening(beginning, { headers }) {
-      const found = openingException(beginning)
-      if (found === undefined || found === 'begun') return found
-      const named = new Headers(headers)
-      named.set('x-amzn-errortype', found.exception.charAt(0).toUpperCase() + found.exception.slice(1))
-      return { status: statusOf(found.exception), headers: named, body: found.payload }
+    opening({ headers }) {
+      const read = createOpeningReader()
+      return (chunk) => {
+        const found = read(chunk)
+        if (found === undefined || found === 'begun') return found
+        const named = new Headers(headers)
+        named.set('x-amzn-errortype', found.exception.charAt(0).toUpperCase() + found.exception.slice(1))
+        return { status: statusOf(found.exception), headers: named, body: found.payload }
+      }
     },
     receive(answer, request, note) {
       learned.accepted(request, contextOf(request).betas)

@@ -2,6 +2,7 @@
 //   u32 total length | u32 headers length | u32 CRC of those | headers | payload | u32 CRC of all before it
 //   header = u8 name length | name | u8 type | value
 import { crc32 } from 'node:zlib'
+import { gatherBytes } from '../../std/gathered-bytes.ts'
 
 export interface Frame {
   /** String headers alone: every other type carries nothing that is needed here. */
@@ -25,15 +26,18 @@ export class FrameError extends Error {
 
 const PRELUDE_BYTES = 12
 const CRC_BYTES = 4
-/** Of the payload and of the headers, in the protocol's own limits. */
-const MAX_FRAME_BYTES = 24 * 1024 * 1024
+/** Mostly a few hundred, one event of the Messages API each. The protocol has 24 MiB, which every stream could make us keep. */
+const MAX_FRAME_BYTES = 2 * 1024 * 1024
+/** The protocol's own limit. */
 const MAX_HEADERS_BYTES = 128 * 1024
 /** Sizes of the values of types 0 to 9; -1 has its length before it. */
 const VALUE_BYTES = [0, 0, 1, 2, 4, 8, -1, -1, 8, 16]
 const STRING = 7
 
 export function createFrameReader(): FrameReader {
-  let pending: Buffer | undefined
+  /** Of a frame that is not complete yet, and how many bytes of it are needed to go on. */
+  const pending = gatherBytes()
+  let needed = PRELUDE_BYTES
   /** Most frames of a stream have the very same headers. */
   let lastBlock: Buffer | undefined
   let lastHeaders: ReadonlyMap<string, string> = new Map()
@@ -46,32 +50,51 @@ export function createFrameReader(): FrameReader {
     return lastHeaders
   }
 
+  function frameAt(bytes: Buffer, at: number, length: number): Frame {
+    const checked = at + length - CRC_BYTES
+    if (crc32(bytes.subarray(at, checked)) !== bytes.readUInt32BE(checked)) throw new FrameError('a frame does not match its checksum')
+    const payloadAt = at + PRELUDE_BYTES + bytes.readUInt32BE(at + 4)
+    return { headers: headersOf(bytes.subarray(at + PRELUDE_BYTES, payloadAt)), payload: bytes.subarray(payloadAt, checked) }
+  }
+
   return {
     *read(chunk) {
-      const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-      const bytes = pending === undefined ? fresh : Buffer.concat([pending, fresh])
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       let at = 0
-      while (bytes.length - at >= PRELUDE_BYTES) {
-        const length = bytes.readUInt32BE(at)
-        const headersLength = bytes.readUInt32BE(at + 4)
-        checkPrelude(bytes, at, length, headersLength)
-        if (bytes.length - at < length) break
-        if (crc32(bytes.subarray(at, at + length - CRC_BYTES)) !== bytes.readUInt32BE(at + length - CRC_BYTES)) throw new FrameError('a frame does not match its checksum')
-        const payloadAt = at + PRELUDE_BYTES + headersLength
-        yield { headers: headersOf(bytes.subarray(at + PRELUDE_BYTES, payloadAt)), payload: bytes.subarray(payloadAt, at + length - CRC_BYTES) }
+      // What began in an earlier chunk: first its prelude, then the rest.
+      while (pending.length() > 0 && at < bytes.length) {
+        const end = Math.min(bytes.length, at + needed - pending.length())
+        pending.add(bytes.subarray(at, end))
+        at = end
+        if (pending.length() < needed) return
+        if (needed === PRELUDE_BYTES) needed = lengthOfFrame(pending.view(), 0)
+        else {
+          yield frameAt(pending.take(), 0, needed)
+          needed = PRELUDE_BYTES
+        }
+      }
+      while (at < bytes.length) {
+        const length = bytes.length - at < PRELUDE_BYTES ? PRELUDE_BYTES : lengthOfFrame(bytes, at)
+        if (bytes.length - at < length) {
+          needed = length
+          pending.add(bytes.subarray(at))
+          return
+        }
+        yield frameAt(bytes, at, length)
         at += length
       }
-      // Copied: the chunk's memory may be used again.
-      pending = at === bytes.length ? undefined : Buffer.from(bytes.subarray(at))
     },
-    pending: () => pending?.length ?? 0,
+    pending: () => pending.length(),
   }
 }
 
-/** Before a length is believed, so that four stray bytes cannot make the reader wait for gigabytes. */
-function checkPrelude(bytes: Buffer, at: number, length: number, headersLength: number): void {
+/** By its prelude, checked before the length is believed, so that four stray bytes cannot make the reader wait for more. */
+function lengthOfFrame(bytes: Buffer, at: number): number {
   if (crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32BE(at + 8)) throw new FrameError('a prelude does not match its checksum')
+  const length = bytes.readUInt32BE(at)
+  const headersLength = bytes.readUInt32BE(at + 4)
   if (length > MAX_FRAME_BYTES || headersLength > MAX_HEADERS_BYTES || length < PRELUDE_BYTES + headersLength + CRC_BYTES) throw new FrameError('a frame has an impossible length')
+  return length
 }
 
 function readHeaders(block: Buffer): ReadonlyMap<string, string> {

@@ -1,7 +1,7 @@
 // An access token of Microsoft Entra for Foundry, from wherever DefaultAzureCredential of @azure/identity finds one.
 // The library is loaded at first need, and its requests go through the guard.
 import type { DefaultAzureCredentialOptions, TokenCredential } from '@azure/identity'
-import { redact } from '../../observe/redact.ts'
+import { excerpt } from '../../observe/redact.ts'
 import { keepFresh, type Credential, type CredentialDeps, type Expiring } from '../credential.ts'
 import { conceal, isHeaderSafe, requestToken } from '../token-request.ts'
 import { CredentialError } from '../upstream.ts'
@@ -167,5 +167,5 @@ function explain(error: LibraryError, missing: readonly string[], troubles: read
 
 function firstSentence(text: string): string {
   const [sentence = ''] = /^.*?(?:\.(?=\s|$)|(?=[\r\n])|$)/.exec(text) ?? []
-  return redact(sentence).slice(0, MAX_REASON_LENGTH)
+  return excerpt(sentence, MAX_REASON_LENGTH)
 }

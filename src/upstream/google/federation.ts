@@ -3,7 +3,7 @@
 // redirects, reads proxies from the environment, and repeats requests.
 import type { BaseExternalAccountClient, BaseExternalAccountClientOptions, Credentials } from 'google-auth-library'
 import type { GuardedFetch } from '../../egress/guarded-fetch.ts'
-import { redact } from '../../observe/redact.ts'
+import { excerpt } from '../../observe/redact.ts'
 import { isHeaderSafe, requestToken, requireObject } from '../token-request.ts'
 import { CredentialError } from '../upstream.ts'
 
@@ -20,6 +20,9 @@ interface Deps {
 }
 type Transporter = NonNullable<BaseExternalAccountClientOptions['transporter']>
 
+/** Of an error's own words. */
+const MAX_REASON_LENGTH = 1000
+
 /** The members that the library offers no option for. */
 interface Internals {
   stsCredential: { transporter: Transporter }
@@ -35,7 +38,7 @@ export async function federate(file: Readonly<Record<string, unknown>>, scope: s
   internals.stsCredential.transporter = transporter
   const { token } = await client.getAccessToken().catch((error: Error) => {
     // A parser's message quotes what it read, and what a program printed may be a token.
-    throw new CredentialError(error instanceof SyntaxError ? 'where the token comes from is no JSON' : redact(error.message))
+    throw new CredentialError(error instanceof SyntaxError ? 'where the token comes from is no JSON' : excerpt(error.message, MAX_REASON_LENGTH))
   })
   const expiresAtMs = internals.cachedAccessToken?.expiry_date
   if (!isHeaderSafe(token) || typeof expiresAtMs !== 'number' || Number.isNaN(expiresAtMs)) throw new CredentialError('the token exchange answered without a token and its lifetime')

@@ -1,13 +1,13 @@
 // Claude on Google's Vertex AI, managed by Google: the Messages API's body and events behind Google's paths.
 import { editObject } from '../../json/edit.ts'
 import { sentBetas, setBetas } from '../betas.ts'
-import { explainCloudError, readRefusal } from '../cloud-errors.ts'
+import { explainCloudError } from '../cloud-errors.ts'
 import type { UpstreamConfig } from '../config.ts'
 import { commonOf, credentialDeps, setStaticHeaders, type UpstreamDeps } from '../deps.ts'
 import { refusedFields } from '../fields.ts'
 import { generationOf } from '../generation.ts'
 import { createGoogleCredential, setGoogleToken, type GoogleToken } from './credentials.ts'
-import { createLearned } from '../learned.ts'
+import { createLearned, leaveOut } from '../learned.ts'
 import type { PreparedRequest, Upstream, UpstreamRequest } from '../upstream.ts'
 
 type VertexConfig = Extract<UpstreamConfig, { provider: 'vertex' }>
@@ -47,9 +47,7 @@ export function createVertex(config: VertexConfig, position: number, deps: Upstr
         credential.refused(token)
         return 'its credential was over'
       }
-      if (refusal.status !== 400) return undefined
-      const left = learned.learn(readRefusal(refusal.body).text, request, betasOf(request))
-      return left && `left out: ${left}`
+      return leaveOut(learned, refusal, request, betasOf(request))
     },
     explain: (refusal, request) => explainCloudError(refusal, request),
     receive(_, request) {
