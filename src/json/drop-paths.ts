@@ -1,8 +1,8 @@
 // Takes fields out of checked JSON by their paths, in one walk that visits only what a path leads through.
 import { removals, type Edit } from './edit.ts'
-import { isArrayAt, isObjectAt, isStringAt, itemsOf, membersOf, textOf, type JsonObject, type Member } from './scan.ts'
+import { fieldsOf, isArrayAt, isObjectAt, isStringAt, itemsOf, textOf, type Field, type JsonObject, type Member } from './scan.ts'
 
-/** Names of members from the top level down. `*` is every item of an array; `<x>` leads on in objects whose `type` is `x` alone. */
+/** Names of members from the top level down, of ASCII letters, digits and `-_.`. `*` is every item of an array; `<x>` leads on in objects whose `type` is `x` alone. */
 export type Path = readonly string[]
 
 interface Node {
@@ -10,6 +10,8 @@ interface Node {
   readonly children: ReadonlyMap<string, Node>
   /** By the type of an object: what leads on there instead, `children` included. */
   readonly byType: ReadonlyMap<string, Node>
+  /** What has to be read of an object to go on from here. */
+  readonly names: readonly string[]
 }
 
 /** The type of an object that names none, as a tool may do. */
@@ -21,7 +23,7 @@ export function dropPaths({ bytes, members }: JsonObject, paths: readonly Path[]
   const present = paths.filter((path) => isPerhapsIn(bytes, members, path))
   if (present.length === 0) return []
   const edits: Edit[] = []
-  visitMembers(bytes, members, treeOf(present), edits)
+  visitFields(bytes, members, treeOf(present), edits)
   return edits
 }
 
@@ -36,33 +38,33 @@ function treeOf(paths: readonly Path[]): Node {
   const plain = longer.filter(([first]) => !isType(first as string))
   const behind = (segment: string) => longer.filter(([first]) => first === segment).map((path) => path.slice(1))
   const firsts = [...new Set(longer.map(([first]) => first as string))]
-  return {
-    isDropped: longer.length < paths.length,
-    children: new Map(firsts.filter((first) => !isType(first)).map((first) => [first, treeOf(behind(first))])),
-    byType: new Map(firsts.filter(isType).map((first) => [first.slice(1, -1), treeOf([...plain, ...behind(first)])])),
-  }
+  const children = new Map(firsts.filter((first) => !isType(first)).map((first) => [first, treeOf(behind(first))]))
+  const byType = new Map(firsts.filter(isType).map((first) => [first.slice(1, -1), treeOf([...plain, ...behind(first)])]))
+  const names = new Set([...children.keys(), ...(byType.size === 0 ? [] : ['type']), ...[...byType.values()].flatMap((node) => node.names)])
+  return { isDropped: longer.length < paths.length, children, byType, names: [...names].filter((name) => name !== '*') }
 }
 
 function isType(segment: string): boolean {
   return segment.startsWith('<')
 }
 
-function visitMembers(bytes: Uint8Array, members: readonly Member[], given: Node, edits: Edit[]): void {
-  const node = given.byType.size === 0 ? given : (given.byType.get(typeOf(bytes, members) ?? UNTYPED) ?? given)
-  edits.push(...removals(members, ({ name }) => node.children.get(name)?.isDropped === true))
-  for (const { name, valueStart } of members) {
-    const child = node.children.get(name)
-    if (child !== undefined && !child.isDropped) visitValue(bytes, valueStart, child, edits)
+function visitFields(bytes: Uint8Array, fields: readonly Field[], given: Node, edits: Edit[]): void {
+  const node = given.byType.size === 0 ? given : (given.byType.get(typeOf(bytes, fields) ?? UNTYPED) ?? given)
+  const childOf = ({ name }: Field) => (name === undefined ? undefined : node.children.get(name))
+  for (const edit of removals(fields, (field) => childOf(field)?.isDropped === true)) edits.push(edit)
+  for (const field of fields) {
+    const child = childOf(field)
+    if (child !== undefined && !child.isDropped) visitValue(bytes, field.valueStart, child, edits)
   }
 }
 
 function visitValue(bytes: Uint8Array, at: number, node: Node, edits: Edit[]): void {
-  if (isObjectAt(bytes, at)) return visitMembers(bytes, membersOf(bytes, at), node, edits)
+  if (isObjectAt(bytes, at)) return visitFields(bytes, fieldsOf(bytes, at, node.names), node, edits)
   const items = node.children.get('*')
   if (items !== undefined && isArrayAt(bytes, at)) for (const item of itemsOf(bytes, at)) visitValue(bytes, item, items, edits)
 }
 
-function typeOf(bytes: Uint8Array, members: readonly Member[]): string | undefined {
+function typeOf(bytes: Uint8Array, members: readonly Field[]): string | undefined {
   const type = members.findLast(({ name }) => name === 'type')
   return type !== undefined && isStringAt(bytes, type.valueStart) ? textOf(bytes, type.valueStart, type.end) : undefined
 }
@@ -89,7 +91,7 @@ export function resolvePath(object: JsonObject, named: Path): Path | undefined {
       continue
     }
     if (within !== undefined && !isObjectAt(bytes, within)) return undefined
-    const members: readonly Member[] = within === undefined ? object.members : membersOf(bytes, within)
+    const members: readonly Field[] = within === undefined ? object.members : fieldsOf(bytes, within, [segment, 'type'])
     const member = members.findLast(({ name }) => name === segment)
     if (isLast) {
       if (member === undefined) return undefined

@@ -1,6 +1,6 @@
 // Edits of checked JSON on byte ranges. What is not edited is never written anew: numbers beyond 2^53 and `1.0` stay as
 // they came.
-import type { JsonObject, Member } from './scan.ts'
+import type { Field, JsonObject, Member } from './scan.ts'
 
 /** The bytes from `start` to `end` become `text`. */
 export interface Edit {
@@ -49,10 +49,13 @@ export function withoutDuplicates(object: JsonObject, dropped: ReadonlySet<strin
 
 /** The bytes of an object without duplicate members after these edits; the very same buffer when there are none. */
 export function editObject({ bytes, members }: JsonObject, { drop, add, replace, inside = [] }: TopLevelEdits): Uint8Array {
-  const edits = [...inside]
+  const edits = drop === undefined ? [...inside] : inside.concat(removals(members, ({ name }) => drop.has(name)))
   const stays = members.filter(({ name }) => !drop?.has(name))
-  if (drop !== undefined) edits.push(...removals(members, ({ name }) => drop.has(name)))
-  if (replace !== undefined) for (const { name, valueStart, end } of stays) if (replace[name] !== undefined) edits.push({ start: valueStart, end, text: replace[name] })
+  for (const { name, valueStart, end } of stays) {
+    // A member may be called `constructor`.
+    const text = replace !== undefined && Object.hasOwn(replace, name) ? replace[name] : undefined
+    if (text !== undefined) edits.push({ start: valueStart, end, text })
+  }
   if (add !== undefined) {
     const added = Object.entries(add).map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')
     const open = bytes.indexOf(0x7b) + 1
@@ -61,19 +64,21 @@ export function editObject({ bytes, members }: JsonObject, { drop, add, replace,
   return applyEdits(bytes, edits)
 }
 
-/** What takes the members that `isDropped` names out of their object, with the commas that belong to them. */
-export function removals(members: readonly Member[], isDropped: (member: Member) => boolean): Edit[] {
+/** What takes the members that `isDropped` names out of their object, neighbours together and with the commas that belong to them. */
+export function removals<member extends Field>(members: readonly member[], isDropped: (member: member) => boolean): Edit[] {
   const edits: Edit[] = []
-  let keptBefore = false
-  for (const [at, member] of members.entries()) {
-    if (!isDropped(member)) {
-      keptBefore = true
-      continue
+  let kept: member | undefined
+  let run: Edit | undefined
+  for (const member of members) {
+    if (isDropped(member)) run = { start: run?.start ?? kept?.end ?? member.start, end: member.end, text: '' }
+    else {
+      // The first ones take the comma behind them along, all others the one before.
+      if (run !== undefined) edits.push(kept === undefined ? { ...run, end: member.start } : run)
+      run = undefined
+      kept = member
     }
-    const [before, after] = [members[at - 1], members[at + 1]]
-    if (keptBefore && before !== undefined) edits.push({ start: before.end, end: member.end, text: '' })
-    else edits.push({ start: member.start, end: after === undefined ? member.end : after.start, text: '' })
   }
+  if (run !== undefined) edits.push(run)
   return edits
 }
 

@@ -11,10 +11,17 @@ export interface Member {
   readonly end: number
 }
 
-export type Scan = { readonly ok: true; readonly members: readonly Member[] } | { readonly ok: false; readonly reason: 'invalid_json' | 'not_an_object' }
+/** A member whose name is undefined when it is none of those that were asked for. */
+export type Field = Omit<Member, 'name'> & { readonly name: string | undefined }
+
+export type Scan = { readonly ok: true; readonly members: readonly Member[] } | { readonly ok: false; readonly reason: 'invalid_json' | 'not_an_object' | 'too_many_members' }
 
 /** Deeper than any request, shallower than what could hurt a parser further on. */
 const MAX_DEPTH = 1024
+/** The Messages API has some thirty fields. */
+const MAX_MEMBERS = 1000
+/** Of members and items at any depth: more than the context of a model holds, few enough to visit one by one for each upstream. */
+const MAX_VALUES = 500_000
 const [OBJECT, ARRAY] = [1, 2]
 const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, PLUS, DOT] = [0x22, 0x5c, 0x2c, 0x3a, 0x2d, 0x2b, 0x2e]
 const [BRACE_OPEN, BRACE_CLOSE, BRACKET_OPEN, BRACKET_CLOSE] = [0x7b, 0x7d, 0x5b, 0x5d]
@@ -26,33 +33,46 @@ export interface JsonObject {
   readonly members: readonly Member[]
 }
 
+/** What a scan has passed; `tooMany` says why it failed. */
+interface Tally {
+  values: number
+  tooMany: boolean
+}
+
+const newTally = (): Tally => ({ values: 0, tooMany: false })
+
 /** Locates the members of a JSON object. A byte order mark, invalid UTF-8 or anything after the object is invalid. */
 export function scanObject(bytes: Uint8Array): Scan {
   const start = skipSpace(bytes, 0)
   if (!isUtf8(bytes) || start >= bytes.length) return { ok: false, reason: 'invalid_json' }
-  if (bytes[start] !== BRACE_OPEN) {
-    const end = skipValue(bytes, start)
-    const isJson = end !== FAILED && skipSpace(bytes, end) === bytes.length
-    return { ok: false, reason: isJson ? 'not_an_object' : 'invalid_json' }
-  }
+  const isObject = bytes[start] === BRACE_OPEN
   const members: Member[] = []
-  const end = scanMembers(bytes, start, members)
-  return end !== FAILED && skipSpace(bytes, end) === bytes.length ? { ok: true, members } : { ok: false, reason: 'invalid_json' }
+  const tally = newTally()
+  const end = isObject ? scanMembers(bytes, start, textOf, members, tally, MAX_MEMBERS) : skipValue(bytes, start, tally)
+  if (tally.tooMany) return { ok: false, reason: 'too_many_members' }
+  if (end === FAILED || skipSpace(bytes, end) !== bytes.length) return { ok: false, reason: 'invalid_json' }
+  return isObject ? { ok: true, members } : { ok: false, reason: 'not_an_object' }
 }
 
-function scanMembers(bytes: Uint8Array, open: number, members: Member[]): number {
+type NameOf<name> = (bytes: Uint8Array, start: number, end: number) => name
+
+function scanMembers<name>(bytes: Uint8Array, open: number, nameOf: NameOf<name>, members: (Omit<Member, 'name'> & { readonly name: name })[], tally: Tally, most: number): number {
   let at = skipSpace(bytes, open + 1)
   if (bytes[at] === BRACE_CLOSE) return at + 1
   for (;;) {
+    if (members.length === most) {
+      tally.tooMany = true
+      return FAILED
+    }
     const start = at
     const keyEnd = bytes[at] === QUOTE ? skipString(bytes, at) : FAILED
     if (keyEnd === FAILED) return FAILED
     at = skipSpace(bytes, keyEnd)
     if (bytes[at] !== COLON) return FAILED
     const valueStart = skipSpace(bytes, at + 1)
-    const end = skipValue(bytes, valueStart)
+    const end = skipValue(bytes, valueStart, tally)
     if (end === FAILED) return FAILED
-    members.push({ name: textOf(bytes, start, keyEnd), start, valueStart, end })
+    members.push({ name: nameOf(bytes, start, keyEnd), start, valueStart, end })
     at = skipSpace(bytes, end)
     if (bytes[at] === BRACE_CLOSE) return at + 1
     if (bytes[at] !== COMMA) return FAILED
@@ -63,17 +83,53 @@ function scanMembers(bytes: Uint8Array, open: number, members: Member[]): number
 /** The members of the object that opens at `open`, in JSON that `scanObject` has checked. */
 export function membersOf(bytes: Uint8Array, open: number): Member[] {
   const members: Member[] = []
-  scanMembers(bytes, open, members)
+  scanMembers(bytes, open, textOf, members, newTally(), Infinity)
   return members
+}
+
+/**
+ * The same members, of which only those in `asked` have a name: no other is decoded, there may be half a million of them.
+ * `asked` are of ASCII letters, digits and `-_.` alone.
+ */
+export function fieldsOf(bytes: Uint8Array, open: number, asked: readonly string[]): Field[] {
+  const fields: Field[] = []
+  const askedAt: NameOf<string | undefined> = (_, start, end) => {
+    for (const name of asked) if (isKey(bytes, start, end, name)) return name
+    return undefined
+  }
+  scanMembers(bytes, open, askedAt, fields, newTally(), Infinity)
+  return fields
+}
+
+/** Of the escapes, `\u` alone can spell such a name. */
+function isKey(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+  let at = start + 1
+  for (let letter = 0; letter < name.length; letter++) {
+    const isEscape = bytes[at] === BACKSLASH && bytes[at + 1] === 0x75
+    if ((isEscape ? unitAt(bytes, at + 2) : bytes[at]) !== name.charCodeAt(letter)) return false
+    at += isEscape ? 6 : 1
+  }
+  return at === end - 1
+}
+
+/** Of four hexadecimal digits. */
+function unitAt(bytes: Uint8Array, at: number): number {
+  let unit = 0
+  for (let digit = at; digit < at + 4; digit++) {
+    const byte = bytes[digit] as number
+    unit = unit * 16 + (byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57)
+  }
+  return unit
 }
 
 /** Where the items of the array that opens at `open` begin, in JSON that `scanObject` has checked. */
 export function itemsOf(bytes: Uint8Array, open: number): number[] {
   const items: number[] = []
+  const tally = newTally()
   let at = skipSpace(bytes, open + 1)
   while (at < bytes.length && bytes[at] !== BRACKET_CLOSE) {
     items.push(at)
-    at = skipSpace(bytes, skipValue(bytes, at))
+    at = skipSpace(bytes, skipValue(bytes, at, tally))
     if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1)
   }
   return items
@@ -93,15 +149,22 @@ export function isStringAt(bytes: Uint8Array, at: number): boolean {
 
 /** The string between two offsets, escapes resolved, so that `mod\u0065l` is `model`. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')) as string
+  const quoted = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+  return quoted.includes(BACKSLASH) ? (JSON.parse(quoted.toString('utf8')) as string) : quoted.toString('utf8', 1, quoted.length - 1)
 }
 
+/** One for all values, because there may be half a million: nothing that fills it calls itself. */
+const kinds = new Uint8Array(MAX_DEPTH)
+
 /** Past the value at `at`, or FAILED. Without recursion: containers are kept on a stack of their kinds. */
-function skipValue(bytes: Uint8Array, from: number): number {
-  const kinds = new Uint8Array(MAX_DEPTH)
+function skipValue(bytes: Uint8Array, from: number, tally: Tally): number {
   let depth = 0
   let at = from
   for (;;) {
+    if (++tally.values > MAX_VALUES) {
+      tally.tooMany = true
+      return FAILED
+    }
     const byte = bytes[at]
     if (byte === BRACE_OPEN || byte === BRACKET_OPEN) {
       const isObject = byte === BRACE_OPEN

@@ -1,13 +1,14 @@
 // One request to one upstream after the other, until one answers for the client. Nothing of a failed attempt is the
 // client's but the time it took.
+import { EgressError } from '../egress/egress-error.ts'
 import { orAborted, type GuardedFetch } from '../egress/guarded-fetch.ts'
 import { readSmallBody } from '../egress/small-body.ts'
 import type { ServedModel } from '../models/resolve.ts'
 import type { Observe } from '../observe/events.ts'
-import type { ClientError, Refusal, Upstream, UpstreamRequest } from '../upstream/upstream.ts'
+import { CredentialError, type ClientError, type Refusal, type Upstream, type UpstreamRequest } from '../upstream/upstream.ts'
 import { readRetryAfter } from './breaker.ts'
-import { isOurFault, mostTelling, movesOn } from './failover.ts'
-import type { Lane, Verdict } from './lanes.ts'
+import { isOurFault, mostTelling, movesOn, saysNothing } from './failover.ts'
+import { personOf, type Lane, type Verdict } from './lanes.ts'
 import { createSource, type Source } from './source.ts'
 
 const MAX_ERROR_BYTES = 64 * 1024
@@ -76,12 +77,12 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
 
   /** The answer for the client, or undefined when the next upstream is to be tried. */
   async function tryOne({ lane, request }: Candidate): Promise<Attempted | undefined> {
-    if (lane.isFull()) {
+    if (lane.isFull(personOf(request.principal))) {
       busy++
       return undefined
     }
     const outcome = await attempt(deps, lane, request)
-    if (outcome === undefined) return undefined
+    if (outcome === undefined || outcome instanceof CredentialError) return undefined
     if ('response' in outcome) return { ok: true, upstream: lane.upstream, model: request.model, request, attempts, ...outcome }
     if (isFinal(outcome)) return { ok: false, telling: outcome, attempts, isBusy: false, without: [] }
     failures.push(outcome)
@@ -97,7 +98,7 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
       continue
     }
     const candidate = { lane, request: requestFor(model) }
-    if (!lane.admits(model, deps.nowMs())) postponed.push(candidate)
+    if (!lane.admits(model, personOf(candidate.request.principal), deps.nowMs())) postponed.push(candidate)
     else {
       const answered = await tryOne(candidate)
       if (answered !== undefined) return answered
@@ -117,16 +118,16 @@ function isFinal({ status, told, upstream }: FailedAttempt): boolean {
 }
 
 /** Undefined when there was no answer at all. */
-async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest): Promise<(Begun & { done: () => void }) | FailedAttempt | undefined> {
+async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest): Promise<(Begun & { done: () => void }) | FailedAttempt | CredentialError | undefined> {
   const { upstream } = lane
   const impossible = upstream.impossible?.(request)
   if (impossible !== undefined) return { upstream, status: impossible.status, headers: new Headers(), body: new Uint8Array(), told: impossible }
   // Counting tokens has limits of its own and says nothing of how the model does.
-  const verdict = lane.start(request.surface === 'count_tokens' ? undefined : request.model)
+  const verdict = lane.start(request.surface === 'count_tokens' ? undefined : request.model, personOf(request.principal))
   try {
     const outcome = await ask(deps, upstream, request)
     if (outcome === undefined || !('response' in outcome)) {
-      giveVerdict(deps, verdict, outcome)
+      giveVerdict(deps, verdict, upstream, outcome)
       return outcome
     }
     verdict.succeeded()
@@ -140,10 +141,10 @@ async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest):
 }
 
 /** Sends to one upstream, a second time where it says how. */
-async function ask(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Begun | FailedAttempt | undefined> {
+async function ask(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Begun | FailedAttempt | CredentialError | undefined> {
   for (let isSecond = false; ; isSecond = true) {
     const response = await send(deps, upstream, request)
-    if (response === undefined) return undefined
+    if (!(response instanceof Response)) return response
     const outcome = isAnswer(response, upstream) ? await open(deps, upstream, response, request) : await readRefusalOf(response)
     if (outcome === undefined || 'source' in outcome) return outcome
     const failure = keepFailure(deps, upstream, outcome, request)
@@ -160,7 +161,7 @@ async function open(deps: AttemptDeps, upstream: Upstream, response: Response, r
   const source = createSource(response.body)
   if (upstream.opening === undefined || !request.stream) return { response, source }
   try {
-    const verdict = await source.peek((beginning) => upstream.opening?.(beginning, response, request), OPENING_MS)
+    const verdict = await source.peek(upstream.opening(response, request), OPENING_MS)
     if (verdict === undefined || verdict === 'begun') return { response, source }
     void source.cancel().catch(() => {})
     return verdict
@@ -176,21 +177,26 @@ function isAnswer({ status }: Response, upstream: Upstream): boolean {
   return upstream.explain === undefined || (status >= 200 && status < 300)
 }
 
-function giveVerdict({ signal, nowMs }: AttemptDeps, verdict: Verdict, failure: FailedAttempt | undefined): void {
+function giveVerdict({ signal, nowMs }: AttemptDeps, verdict: Verdict, upstream: Upstream, failure: FailedAttempt | CredentialError | undefined): void {
   verdict.done()
   if (signal.aborted) return verdict.undecided()
+  if (failure instanceof CredentialError) return upstream.hasPersonalCredentials ? verdict.undecided() : verdict.failed(nowMs())
+  if (failure !== undefined && saysNothing(failure.status, upstream.hasPersonalCredentials)) return verdict.undecided()
   if (failure !== undefined && !isOurFault(failure.told?.status ?? failure.status) && failure.told?.movesOn !== true) return verdict.succeeded()
   verdict.failed(nowMs(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined)
 }
 
-async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | undefined> {
+async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | CredentialError | undefined> {
   try {
     // A credential may take its time: who has left waits for none.
     const { url, headers, body } = await orAborted(upstream.prepare(request), deps.signal)
     return await deps.fetch(url, { method: 'POST', headers, body, signal: deps.signal, headersTimeoutMs: upstream.ttfbMs, ...(upstream.proxy !== undefined && { proxy: upstream.proxy }) })
   } catch (error) {
-    if (!deps.signal.aborted) warn(deps, upstream, (error as Error).message)
-    return undefined
+    if (deps.signal.aborted) return undefined
+    // A fault of ours says nothing of the upstream.
+    if (!(error instanceof CredentialError || error instanceof EgressError)) throw error
+    warn(deps, upstream, error.message)
+    return error instanceof CredentialError ? error : undefined
   }
 }
 

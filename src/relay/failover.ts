@@ -8,9 +8,14 @@ export function movesOn(status: number, alsoOn: ReadonlySet<number>): boolean {
   return isOurFault(status) || alsoOn.has(status)
 }
 
-/** Whether a status says that the upstream, or our account with it, is not well. */
+/** Whether a status says that the upstream, or our account with it, is not well; a 404 alone may say less. */
 export function isOurFault(status: number): boolean {
   return MOVES_ON.has(status) || status >= 500 || (status >= 300 && status < 400) || status < 200
+}
+
+/** A 404 may speak of the file that a request names; 401 and 403 of the one person whose credential it is: nothing is learned of the upstream. */
+export function saysNothing(status: number, hasPersonalCredentials = false): boolean {
+  return status === 404 || (hasPersonalCredentials && (status === 401 || status === 403))
 }
 
 /** Kept answers of failed attempts, best first: what tells the client most. */

@@ -1,4 +1,5 @@
 // The upstreams as requests see them: in which order they are tried, how busy each is, which are left alone for a while.
+import type { Principal } from '../principal.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { admits, breakerState, CLOSED, failed, started, succeeded, undecided, type Breaker, type BreakerState } from './breaker.ts'
 
@@ -6,11 +7,12 @@ export interface Lane {
   readonly upstream: Upstream
   /** Requests under way, streams included. */
   readonly inFlight: number
-  isFull(): boolean
-  /** Whether the breaker of this model lets requests through as usual. */
-  admits(model: string, nowMs: number): boolean
-  /** A request of this model is sent; undefined for one that says nothing of how a model does. */
-  start(model: string | undefined): Verdict
+  /** No place is left for this person: all are taken, or their share of them by this person. */
+  isFull(person: string): boolean
+  /** Whether the breaker of this model lets the person's requests through as usual. */
+  admits(model: string, person: string, nowMs: number): boolean
+  /** The person's request of this model is sent; undefined for one that says nothing of how a model does. */
+  start(model: string | undefined, person: string): Verdict
   /** Every model whose breaker is not closed. */
   breakers(nowMs: number): { model: string; state: BreakerState; failures: number }[]
   /** Requests so far, by what they said of the upstream. */
@@ -29,20 +31,37 @@ export interface Verdict {
 
 /** Names of models are the operator's and the catalogue's; this only bounds a mistake. */
 const MAX_MODELS = 1000
+const FEW_PLACES = 8
+
+/** Nobody could take a place back from one who has all of them and reads slowly; a few are no more than one person's session needs. */
+function shareOf(places: number): number {
+  return places < FEW_PLACES ? places : Math.ceil(places / 2)
+}
 
 export function createLane(upstream: Upstream): Lane {
   const breakers = new Map<string, Breaker>()
   const outcomes = { succeeded: 0, failed: 0, undecided: 0 }
+  /** Requests under way by person; nobody who has none. */
+  const places = new Map<string, number>()
+  const { maxConcurrency } = upstream
   let inFlight = 0
 
+  const placesOf = (person: string) => places.get(person) ?? 0
   const breakerOf = (model: string | undefined) => breakers.get(model ?? '') ?? CLOSED
 
-  /** A closed breaker is not kept. */
+  /** A breaker that has nothing to say is not kept. */
   function change(model: string | undefined, to: (breaker: Breaker) => Breaker): void {
     if (model === undefined) return
     const next = to(breakerOf(model))
     breakers.delete(model)
-    if (next.failures > 0 && breakers.size < MAX_MODELS) breakers.set(model, next)
+    if ((next.failures > 0 || next.throttled !== undefined) && breakers.size < MAX_MODELS) breakers.set(model, next)
+  }
+
+  function take(person: string, change: 1 | -1): void {
+    const held = placesOf(person) + change
+    inFlight += change
+    if (held > 0) places.set(person, held)
+    else places.delete(person)
   }
 
   return {
@@ -51,12 +70,12 @@ export function createLane(upstream: Upstream): Lane {
     get inFlight() {
       return inFlight
     },
-    isFull: () => upstream.maxConcurrency !== undefined && inFlight >= upstream.maxConcurrency,
-    admits: (model, nowMs) => admits(breakerOf(model), nowMs),
-    start(model) {
-      inFlight++
+    isFull: (person) => maxConcurrency !== undefined && (inFlight >= maxConcurrency || placesOf(person) >= shareOf(maxConcurrency)),
+    admits: (model, person, nowMs) => admits(breakerOf(model), person, nowMs),
+    start(model, person) {
+      take(person, 1)
       const since = breakerOf(model)
-      change(model, started)
+      change(model, (breaker) => started(breaker, person))
       let isDone = false
       return {
         succeeded() {
@@ -65,20 +84,25 @@ export function createLane(upstream: Upstream): Lane {
         },
         failed(nowMs, retryAfterMs) {
           outcomes.failed++
-          change(model, (breaker) => failed(breaker, since, nowMs, retryAfterMs))
+          change(model, (breaker) => failed(breaker, since, person, nowMs, retryAfterMs))
         },
         undecided() {
           outcomes.undecided++
-          change(model, (breaker) => undecided(breaker, since))
+          change(model, (breaker) => undecided(breaker, since, person))
         },
         done() {
-          if (!isDone) inFlight--
+          if (!isDone) take(person, -1)
           isDone = true
         },
       }
     },
-    breakers: (nowMs) => [...breakers].map(([model, breaker]) => ({ model, state: breakerState(breaker, nowMs), failures: breaker.failures })),
+    breakers: (nowMs) => [...breakers].filter(([, { failures }]) => failures > 0).map(([model, breaker]) => ({ model, state: breakerState(breaker, nowMs), failures: breaker.failures })),
   }
+}
+
+/** Whom requests count for; `orderFor` goes by it too. */
+export function personOf({ issuer, sub }: Principal): string {
+  return `${issuer}\0${sub}`
 }
 
 /**

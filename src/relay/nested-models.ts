@@ -1,6 +1,6 @@
 // Models that a request names besides its own: those to fall back to, and those that a tool of the API's works with. Each
 // runs on the company's account, so each has to be the person's to use. Pure.
-import { isArrayAt, isObjectAt, isStringAt, itemsOf, membersOf, textOf, type JsonObject } from '../json/scan.ts'
+import { fieldsOf, isArrayAt, isObjectAt, isStringAt, itemsOf, textOf, type JsonObject } from '../json/scan.ts'
 
 /** Lists whose items may name a model: themselves, or by a member `model`. */
 const LISTS = ['fallbacks', 'tools']
@@ -23,7 +23,7 @@ function mayName(bytes: Uint8Array, start: number, end: number): boolean {
 function modelsAt(bytes: Uint8Array, at: number): string[] {
   if (isStringAt(bytes, at)) return [textAt(bytes, at)]
   if (!isObjectAt(bytes, at)) return []
-  return membersOf(bytes, at).flatMap(({ name, valueStart, end }) => (name === 'model' && isStringAt(bytes, valueStart) ? [textOf(bytes, valueStart, end)] : []))
+  return fieldsOf(bytes, at, ['model']).flatMap(({ name, valueStart, end }) => (name === 'model' && isStringAt(bytes, valueStart) ? [textOf(bytes, valueStart, end)] : []))
 }
 
 /** Of a string in an array, which ends at its closing quote. */

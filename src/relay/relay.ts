@@ -13,7 +13,7 @@ import { attemptUpstreams, type Answered, type Attempted, type Failed, type Fail
 import { clientHeaders, upstreamHeaders, upstreamQuery } from './headers.ts'
 import { inferenceReport, type Report } from './inference-report.ts'
 import { createJsonMeter, createStreamMeter } from './meter.ts'
-import { createLane, orderFor, type Lane } from './lanes.ts'
+import { createLane, orderFor, personOf, type Lane } from './lanes.ts'
 import { nestedModels } from './nested-models.ts'
 import { readMessagesRequest, type MessagesRequest } from './read-request.ts'
 import { relayStream, type RelayedStream } from './stream.ts'
@@ -68,7 +68,7 @@ export function createRelay(deps: RelayDeps): Relay {
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
     // A model may think for minutes before it says a byte.
     context.idleLimit.lift()
-    const ordered = orderFor(`${principal.issuer}\0${principal.sub}`, lanes)
+    const ordered = orderFor(personOf(principal), lanes)
     const attempted = await send(deps, ordered, surface, request, asked, model, principal, context, client.controller.signal).finally(context.idleLimit.restore)
     report.attempts(attempted.attempts)
     if (client.controller.signal.aborted) return clientGone(attempted, report)

@@ -9,10 +9,10 @@ export interface Source {
 
 export interface PeekableSource extends Source {
   /**
-   * Gives the bytes so far to `judge`, again with each chunk, until it returns something, the answer ends or `limitMs` is
-   * over; undefined in the last two cases. Rejects when the answer breaks off. Whatever was looked at is read again.
+   * Gives chunk after chunk to `judge` until it returns something, the answer ends or `limitMs` is over; undefined in the
+   * last two cases. Rejects when the answer breaks off. Whatever was looked at is read again.
    */
-  peek<verdict>(judge: (beginning: Uint8Array) => verdict | undefined, limitMs: number): Promise<verdict | undefined>
+  peek<verdict>(judge: (chunk: Uint8Array) => verdict | undefined, limitMs: number): Promise<verdict | undefined>
 }
 
 export function createSource(body: ReadableStream<Uint8Array>): PeekableSource {
@@ -25,13 +25,12 @@ export function createSource(body: ReadableStream<Uint8Array>): PeekableSource {
       const over = Promise.withResolvers<undefined>()
       const timer = setTimeout(() => over.resolve(undefined), limitMs)
       try {
-        for (let beginning: Uint8Array = new Uint8Array(); ; ) {
+        for (;;) {
           const reading = reader.read()
           ahead.push(reading)
           const chunk = await Promise.race([reading, over.promise])
           if (chunk?.value === undefined) return undefined
-          beginning = beginning.byteLength === 0 ? chunk.value : Buffer.concat([beginning, chunk.value])
-          const verdict = judge(beginning)
+          const verdict = judge(chunk.value)
           if (verdict !== undefined) return verdict
         }
       } finally {

@@ -34,6 +34,8 @@ const PING_AFTER_MS = 15_000
 const SILENT_UPSTREAM_MS = 600_000
 /** A client that takes nothing for this long holds an upstream for nobody. */
 const STALLED_READER_MS = 300_000
+/** Nor does one that takes less of what waits for it in that time: an answer has as much in a few seconds. */
+const LEAST_TAKEN_BYTES = 4096
 /** The listener sends headers with the first byte of a body; an event stream that has none yet gets a comment to carry them. */
 const HEADERS_WITHIN_MS = 100
 const encoder = new TextEncoder()
@@ -48,6 +50,8 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
   let wanted = false
   let lastUpstreamByteMs = nowMs()
   let lastSentMs = lastUpstreamByteMs
+  /** Since when the client has not once waited for us, and what it took in that time. */
+  let behind = { sinceMs: lastUpstreamByteMs, takenBytes: 0 }
   const headersTimer = isEventStream ? setTimeout(() => !over && controller.enqueue(COMMENT), HEADERS_WITHIN_MS) : undefined
 
   function finish(outcome: StreamOutcome): void {
@@ -90,6 +94,7 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
     clearTimeout(headersTimer)
     meter.watch(bytes)
     lastSentMs = nowMs()
+    behind.takenBytes += bytes.byteLength
     controller.enqueue(bytes)
   }
 
@@ -118,6 +123,14 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
     controller.close()
   }
 
+  /** A client that waits for us has taken everything: however little that was, a slow upstream is no slow reader. */
+  function isStalled(now: number): boolean {
+    const isLong = now - behind.sinceMs > STALLED_READER_MS
+    if (!wanted && (now - lastSentMs > STALLED_READER_MS || (isLong && behind.takenBytes < LEAST_TAKEN_BYTES))) return true
+    if (wanted || isLong) behind = { sinceMs: now, takenBytes: 0 }
+    return false
+  }
+
   function giveUpReader(): void {
     cancel()
     controller.error(new Error(REASONS.client_gone))
@@ -128,7 +141,7 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
     body,
     tick(now) {
       if (over) return
-      if (!wanted && now - lastSentMs > STALLED_READER_MS) return giveUpReader()
+      if (isStalled(now)) return giveUpReader()
       if (wanted && now - lastUpstreamByteMs > SILENT_UPSTREAM_MS) return breakOff('upstream_broke')
       if (!isEventStream || !wanted || now - lastSentMs < PING_AFTER_MS || !meter.atBoundary()) return
       if (meter.isWhole()) return letGo()

@@ -15,7 +15,7 @@ export interface UpstreamDeps {
   now: () => Date
 }
 
-type Common = Pick<Upstream, 'name' | 'provider' | 'models' | 'ttfbMs' | 'proxy' | 'failoverOn' | 'priority' | 'weight' | 'maxConcurrency'>
+type Common = Pick<Upstream, 'name' | 'provider' | 'models' | 'ttfbMs' | 'proxy' | 'failoverOn' | 'priority' | 'weight' | 'maxConcurrency' | 'hasPersonalCredentials'>
 
 /** What the configuration says of an upstream whatever its provider; `position` is its place in the list. */
 export function commonOf(config: UpstreamConfig, position: number, deps: UpstreamDeps): Common {
@@ -29,6 +29,7 @@ export function commonOf(config: UpstreamConfig, position: number, deps: Upstrea
     priority: config.priority ?? position,
     weight: config.weight,
     maxConcurrency: config.max_concurrency,
+    hasPersonalCredentials: 'assume_role' in config && config.assume_role?.session_per_person === true,
   }
 }
 

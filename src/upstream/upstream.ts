@@ -82,6 +82,8 @@ export interface Upstream {
   readonly weight: number
   /** Requests at once; no limit when absent. */
   readonly maxConcurrency: number | undefined
+  /** Each person's requests go under a credential of their own, so that its refusal speaks of the person alone. */
+  readonly hasPersonalCredentials?: boolean
   /** Throws CredentialError when no credential can be had; nothing was sent then. */
   prepare(request: UpstreamRequest): Promise<PreparedRequest>
   /** Why a request is not worth sending there at all. */

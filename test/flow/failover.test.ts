@@ -333,11 +333,11 @@ describe('on the same upstream', () => {
     expect(second.requests).toHaveLength(Object.keys(FAILURES).length)
   })
 
-  test('a request is sent once more when its credential was over, and not a third time', async () => {
+  test('a request is not sent again when its keys are over and the configuration has no others', async () => {
     key.expired = true
     const { id } = await ask(0)
     expect(await gateway.saw('inference', ({ request_id }) => request_id === id)).toMatchObject({ upstream: 'second', attempts: 3 })
-    expect(bedrock.requests).toHaveLength(2)
+    expect(bedrock.requests).toHaveLength(1)
   })
 
   test('a request is sent once more without what was refused, and not a third time', async () => {

@@ -13,6 +13,7 @@ const [SONNET, HAIKU] = ['claude-sonnet-5', 'claude-haiku-5-5'] as const
 let world: World
 let tokenOf: (login: string) => Promise<string>
 let token: string
+let bob: string
 /** Seconds pass for breakers when a test says so. */
 let passedMs = 0
 const pass = (seconds: number) => void (passedMs += seconds * 1000)
@@ -25,6 +26,7 @@ beforeAll(async () => {
   })
   tokenOf = createPeople(world.gateway.url)
   token = await tokenOf('alice')
+  bob = await tokenOf('bob')
 })
 afterAll(async () => {
   await Promise.all(upstreams.map((upstream) => upstream.stop()))
@@ -176,8 +178,8 @@ describe('max_concurrency', () => {
     const { script, release } = held()
     for (const upstream of [at.first, at.first, at.second]) upstream?.enqueue(script)
     const running = []
-    for (let n = 1; n <= 3; n++) {
-      running.push(send(gateway))
+    for (const [n, bearer] of [[1, token], [2, bob], [3, token]] as const) {
+      running.push(send(gateway, {}, bearer))
       await until(() => (at.first?.requests.length ?? 0) + (at.second?.requests.length ?? 0) === n)
     }
     expect([at.first?.requests.length, at.second?.requests.length]).toEqual([2, 1])
@@ -188,6 +190,23 @@ describe('max_concurrency', () => {
     expect(await gateway.saw('inference', ({ request_id }) => request_id === id)).toMatchObject({ outcome: 'failed', status: 529, attempts: 2 })
     release()
     expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(await servedBy(gateway)).toBe('first')
+  })
+
+  test('leaves half of the places to others: who has the other half goes to the next upstream, as if it were full', async () => {
+    const { gateway, at } = await gatewayBefore({ first: { max_concurrency: 8 }, second: { max_concurrency: 1 } })
+    const { script, release } = held()
+    for (const upstream of [at.first, at.first, at.first, at.first, at.second]) upstream?.enqueue(script)
+    const running = []
+    for (let n = 1; n <= 5; n++) {
+      running.push(send(gateway))
+      await until(() => (at.first?.requests.length ?? 0) + (at.second?.requests.length ?? 0) === n)
+    }
+    expect([at.first?.requests.length, at.second?.requests.length]).toEqual([4, 1])
+    expect((await send(gateway)).status).toBe(529)
+    expect(await servedBy(gateway, {}, bob)).toBe('first')
+    release()
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
     expect(await servedBy(gateway)).toBe('first')
   })
 
@@ -284,23 +303,26 @@ async function endIn(gateway: TestGateway, among: readonly TestUpstream[], how: 
 
 const ENDINGS = ['', 'stream', 'empty', '400', '409', '429', '500', '529', 'reset', 'close', 'break', 'break json', 'silence', 'leave at begin', 'leave at silence']
 
-/** How many requests the upstreams take at once: sends until one is refused, then lets all of them end. */
+/** How many requests of two people the upstreams take at once: sends until one of each is refused, then lets all of them end. */
 async function places(gateway: TestGateway, among: readonly TestUpstream[]): Promise<number> {
   release = Promise.withResolvers()
   for (const upstream of among) upstream.requests.length = 0
   const arrived = () => among.reduce((sum, { requests }) => sum + requests.length, 0)
   const running: Promise<Response>[] = []
-  for (let taken = 0; ; taken++) {
-    const sent = send(gateway, { how: 'held' })
-    const first = await Promise.race([sent.then(({ status }) => status), until(() => arrived() > taken)])
-    if (first !== undefined) {
-      expect(first).toBe(529)
-      release.resolve()
-      await Promise.all(running)
-      return taken
+  for (const bearer of [token, bob]) {
+    for (;;) {
+      const sent = send(gateway, { how: 'held' }, bearer)
+      const first = await Promise.race([sent.then(({ status }) => status), until(() => arrived() > running.length)])
+      if (first !== undefined) {
+        expect(first).toBe(529)
+        break
+      }
+      running.push(sent)
     }
-    running.push(sent)
   }
+  release.resolve()
+  await Promise.all(running)
+  return running.length
 }
 
 describe('a place at an upstream is given back', () => {
@@ -398,6 +420,70 @@ describe('the breaker', () => {
     expect(at.first?.requests).toHaveLength(1)
     pass(0.1)
     expect(await servedBy(gateway)).toBe('first')
+  })
+
+  // Each of these a person can bring about alone, with a request of their own making.
+  const MANY: [string, Script, object?][] = [
+    ['a credential that is refused for their header', answerError(403, 'The request signature we calculated does not match')],
+    ['a 401', answerError(401, 'no')],
+    ['a 500', answerError(500, 'away')],
+    ['an answer that takes longer than the time to the first byte', () => {}, { timeouts: { upstream_ttfb_ms: 300 } }],
+    ['a connection that breaks', (answer) => answer.reset()],
+  ]
+  test.each(MANY)('opened by one person is open to that person alone: %s', async (_, script, settings = {}) => {
+    const { gateway, at } = await gatewayBefore({ first: settings, second: {} })
+    at.first?.enqueue(...times(5, script))
+    for (let n = 0; n < 6; n++) expect(await servedBy(gateway)).toBe('second')
+    expect(at.first?.requests).toHaveLength(5)
+    expect(await servedBy(gateway, {}, bob)).toBe('first')
+    // What succeeds for one is well for all.
+    expect(await servedBy(gateway)).toBe('first')
+  })
+
+  test('opened by one person opens to everybody with a failure of the next', async () => {
+    const { gateway, at } = await one()
+    at.first?.enqueue(...times(6, away))
+    for (let n = 0; n < 5; n++) await servedBy(gateway)
+    expect(await servedBy(gateway, {}, bob)).toBe('second')
+    expect(at.first?.requests).toHaveLength(6)
+    for (const bearer of [token, bob, await tokenOf('carol')]) expect(await servedBy(gateway, {}, bearer)).toBe('second')
+    expect(at.first?.requests).toHaveLength(6)
+  })
+
+  test('says nothing after a 404, which may be of a file that the request names', async () => {
+    const { gateway, at } = await one()
+    at.first?.enqueue(...times(20, answerError(404, 'File not found')))
+    for (let n = 0; n < 10; n++) for (const bearer of [token, bob]) expect(await servedBy(gateway, {}, bearer)).toBe('second')
+    expect(at.first?.requests).toHaveLength(20)
+    expect(await servedBy(gateway)).toBe('first')
+  })
+
+  test('opens to everybody for a minute by one person’s 429, and the next time to that person alone', async () => {
+    const { gateway, at } = await one()
+    const slowDown = answerError(429, 'slow down', { 'retry-after': '3600' })
+    at.first?.enqueue(slowDown)
+    await servedBy(gateway)
+    pass(59.9)
+    expect(await servedBy(gateway, {}, bob)).toBe('second')
+    pass(0.1)
+    expect(await servedBy(gateway, {}, bob)).toBe('first')
+    at.first?.enqueue(slowDown)
+    for (let n = 0; n < 2; n++) expect(await servedBy(gateway)).toBe('second')
+    expect(await servedBy(gateway, {}, bob)).toBe('first')
+  })
+
+  test('opens to everybody for five minutes once two people were asked to wait', async () => {
+    const { gateway, at } = await one()
+    at.first?.enqueue(...times(2, answerError(429, 'slow down', { 'retry-after': '3600' })))
+    await servedBy(gateway)
+    pass(60)
+    expect(await servedBy(gateway, {}, bob)).toBe('second')
+    expect(at.first?.requests).toHaveLength(2)
+    const carol = await tokenOf('carol')
+    pass(299)
+    expect(await servedBy(gateway, {}, carol)).toBe('second')
+    pass(1)
+    expect(await servedBy(gateway, {}, carol)).toBe('first')
   })
 
   test('does not open by one 429 that does not say when to come again', async () => {

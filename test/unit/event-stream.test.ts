@@ -153,7 +153,7 @@ describe('the frame reader', () => {
     ['its payload is damaged', corrupt(chunkFrame(START), 100)],
     ['it claims four gigabytes', framed(0xffff_ffff, 0).subarray(0, 12)],
     ['it claims four gigabytes of headers', framed(64, 0xffff_ffff).subarray(0, 12)],
-    ['it claims more than the protocol has', framed(24 * 1024 * 1024 + 1, 0).subarray(0, 12)],
+    ['it claims more than any stream may make us keep', framed(2 * 1024 * 1024 + 1, 0).subarray(0, 12)],
     ['it is shorter than a frame can be', framed(15, 0).subarray(0, 12)],
     ['it claims more headers than the protocol has', framed(1_000_000, 128 * 1024 + 1).subarray(0, 12)],
     ['its headers end beyond it', framed(32, 17).subarray(0, 12)],
@@ -170,8 +170,48 @@ describe('the frame reader', () => {
 
   test('waits for a frame of the largest size without believing in more', () => {
     const reader = createFrameReader()
-    expect([...reader.read(framed(24 * 1024 * 1024, 0).subarray(0, 12))]).toEqual([])
+    expect([...reader.read(framed(2 * 1024 * 1024, 0).subarray(0, 12))]).toEqual([])
     expect(reader.pending()).toBe(12)
+  })
+
+  // Copying what is there with each piece would move terabytes.
+  test('reads a frame of the largest size byte by byte, and what follows it', () => {
+    const payload = Uint8Array.from({ length: 2 * 1024 * 1024 - 16 }, (_, at) => at % 251)
+    const reader = createFrameReader()
+    const read = [...cutAt(join(framed(2 * 1024 * 1024, 0, payload), chunkFrame(STOP)), [1])].flatMap((piece) => [...reader.read(piece)])
+    expect(read.map(({ payload }) => payload.length)).toEqual([payload.length, expect.any(Number)])
+    expect(read[0]?.payload.equals(payload)).toBe(true)
+    expect(reader.pending()).toBe(0)
+  })
+
+  test('gives frames that stay as they are while it reads on', () => {
+    const reader = createFrameReader()
+    const pieces = cutAt(join(ANSWER, ANSWER, ANSWER), [50, 700])
+    const expected = readAll(join(ANSWER, ANSWER, ANSWER)).map(({ payload }) => payload.toString())
+    expect(pieces.flatMap((piece) => [...reader.read(piece)]).map(({ payload }) => payload.toString())).toEqual(expected)
+  })
+})
+
+describe('the opening of an answer', () => {
+  const opening = (betas: readonly string[] = []) => offlineUpstream('bedrock').opening?.(new Response(null), upstreamRequest({ betas })) as (chunk: Uint8Array) => unknown
+
+  test('is judged by its first frame, which may come in pieces', () => {
+    const judge = opening()
+    const pieces = cutAt(exceptionFrame('throttlingException', { message: 'Too many' }), [1])
+    expect(pieces.slice(0, -1).map((piece) => judge(piece)).filter((verdict) => verdict !== undefined)).toEqual([])
+    expect(judge(pieces.at(-1) as Uint8Array)).toMatchObject({ status: 429, body: new TextEncoder().encode('{"message":"Too many"}') })
+  })
+
+  test('is no refusal when it is an event, or nothing that could be read', () => {
+    expect(opening()(chunkFrame(START))).toBe('begun')
+    expect(opening()(new TextEncoder().encode('<html><body>502 Bad Gateway</body></html>'))).toBe('begun')
+  })
+
+  test('of one answer is not that of another', () => {
+    const upstream = offlineUpstream('bedrock')
+    const [one, other] = [upstream.opening?.(new Response(null), upstreamRequest()), upstream.opening?.(new Response(null), upstreamRequest())]
+    const frames = chunkFrame(START)
+    expect([one?.(frames.subarray(0, 20)), other?.(frames), one?.(frames.subarray(20))]).toEqual([undefined, 'begun', 'begun'])
   })
 })
 

@@ -49,6 +49,27 @@ describe('editObject', () => {
     expect(edited(text, { drop: new Set(['model']), add: { v: '1' } })).toBe(expected)
   })
 
+  test('leaves out any choice of six members, and what is left is JSON', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    for (let choice = 0; choice < 64; choice++) {
+      const drop = new Set(names.filter((_, at) => (choice >> at) & 1))
+      const text = edited(`{ ${names.map((name, at) => `"${name}" : ${at}`).join(' , ')} }`, { drop, add: { new: '1' } })
+      expect(Object.keys(JSON.parse(text))).toEqual(['new', ...names.filter((name) => !drop.has(name))])
+    }
+  })
+
+  test('leaves members alone that are called as what every object has', () => {
+    const document = object('{"constructor":1,"toString":2,"__proto__":3,"model":"a"}')
+    expect(shown(editObject(document, { replace: { model: '"b"' } }))).toBe('{"constructor":1,"toString":2,"__proto__":3,"model":"b"}')
+  })
+
+  test('takes more edits than a call takes arguments', () => {
+    const pairs = 800_000
+    const bytes = new TextEncoder().encode(`{${Array(pairs).fill('"a":0,"b":0').join(',')}}`)
+    const members = Array.from({ length: 2 * pairs }, (_, at) => ({ name: at % 2 === 0 ? 'a' : 'b', start: 1 + 6 * at, valueStart: 5 + 6 * at, end: 6 + 6 * at }))
+    expect(shown(editObject({ bytes, members }, { drop: new Set(['a']) }))).toBe(`{${Array(pairs).fill('"b":0').join(',')}}`)
+  })
+
   test('leaves a member out together with the edits inside it', () => {
     const document = object('{"a":{"x":1},"b":2}')
     const inside = dropPaths(document, [['a', 'x']])
@@ -94,6 +115,13 @@ describe('dropPaths', () => {
   test('takes a field out of objects of the type that is named alone, beside what is taken out of all', () => {
     const body = '{"tools":[{"name":"a","max":1,"strict":1},{"type":"custom","max":2},{"type":"other","max":3,"strict":1},{"type":"big","max":4}]}'
     expect(dropped(body, 'tools.*.<custom>.max', 'tools.*.<big>.max', 'tools.*.strict')).toBe('{"tools":[{"name":"a"},{"type":"custom"},{"type":"other","max":3},{"type":"big"}]}')
+  })
+
+  test('takes a field out however often it is there', () => {
+    const often = (member: string) => Array(400_000).fill(member).join(',')
+    expect(dropped(`{"tools":[{"cache_control":{${often('"scope":0')}}}]}`, 'tools.*.cache_control.scope')).toBe('{"tools":[{"cache_control":{}}]}')
+    const apart = Array(200_000).fill('"scope":0,"a":1').join(',')
+    expect(dropped(`{"tools":[{"cache_control":{${apart}}}]}`, 'tools.*.cache_control.scope')).toBe(`{"tools":[{"cache_control":{${Array(200_000).fill('"a":1').join(',')}}}]}`)
   })
 
   test('leaves a value of another shape alone', () => {

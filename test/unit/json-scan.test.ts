@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { scanObject, textOf } from '../../src/json/scan.ts'
+import { fieldsOf, membersOf, scanObject, textOf } from '../../src/json/scan.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -93,6 +93,45 @@ describe('scanObject', () => {
 
   test.each(['[]', '"text"', '1', 'null', '[{"model":"a"}]'])('says that %s is JSON but no object', (text) => {
     expect(scanObject(bytes(text))).toEqual({ ok: false, reason: 'not_an_object' })
+  })
+})
+
+describe('a flood', () => {
+  const members = (count: number) => Array.from({ length: count }, (_, at) => `"k${at}":0`).join(',')
+  const tooMany = { ok: false, reason: 'too_many_members' } as const
+
+  test('of members of the top level is refused at the thousand and first', () => {
+    expect(scanObject(bytes(`{${members(1000)}}`)).ok).toBe(true)
+    expect(scanObject(bytes(`{${members(1001)}}`))).toEqual(tooMany)
+    // Nothing behind it is read.
+    expect(scanObject(bytes(`{${members(2_000_000)},`))).toEqual(tooMany)
+  })
+
+  test.each([
+    ['items', (count: number) => `{"a":[${Array(count).fill('0').join(',')}]}`],
+    ['empty arrays', (count: number) => `{"a":[${Array(count).fill('[]').join(',')}]}`],
+    ['members inside', (count: number) => `{"a":{${Array(count).fill('"b":0').join(',')}}}`],
+    ['lists in many members', (count: number) => `{${members(999)},"a":[${Array(count - 999).fill('0').join(',')}]}`],
+  ])('of %s is refused at the five hundred thousand and first value', (_, flood) => {
+    // The list or object that holds them is one too.
+    expect(scanObject(bytes(flood(499_999))).ok).toBe(true)
+    expect(scanObject(bytes(flood(500_000)))).toEqual(tooMany)
+  })
+})
+
+describe('fieldsOf', () => {
+  const named = (text: string, asked: string[]) => fieldsOf(bytes(text), 0, asked).map(({ name }) => name)
+
+  test('finds the names that are asked for in any spelling, and no other', () => {
+    expect(named('{"type":1,"typ":2,"types":3,"t\\u0079p\\u0065":4,"\\u0054ype":5,"t\\u0079p":6,"":7,"t\\nype":8,"sc\\u006Fpe":9}', ['type', 'scope'])).toEqual(['type', undefined, undefined, 'type', undefined, undefined, undefined, undefined, 'scope'])
+  })
+
+  test('agrees with membersOf on every key of up to three characters of these', () => {
+    const letters = ['a', 'b', '\\u0061', '\\u0062', '\\u00e9', 'é', '\\\\', '\\"', '\\n', 'u', '0', '']
+    const keys = letters.flatMap((one) => letters.flatMap((two) => letters.map((three) => one + two + three)))
+    const asked = ['a', 'ab', 'ba', 'aab', 'u00', '']
+    const text = bytes(`{${keys.map((key) => `"${key}":0`).join(',')}}`)
+    expect(fieldsOf(text, 0, asked)).toEqual(membersOf(text, 0).map((member) => ({ ...member, name: asked.includes(member.name) ? member.name : undefined })))
   })
 })
 

@@ -88,18 +88,45 @@ describe('the order for a person', () => {
 describe('a lane', () => {
   test('is full with as many requests as it may have, and has room when one is done', () => {
     const narrow = lane('a', { maxConcurrency: 2 })
-    const [one] = [narrow.start('m'), narrow.start('m')]
-    expect([narrow.inFlight, narrow.isFull()]).toEqual([2, true])
+    const [one] = [narrow.start('m', 'alice'), narrow.start('m', 'bob')]
+    expect([narrow.inFlight, narrow.isFull('carol')]).toEqual([2, true])
     one?.succeeded()
-    expect(narrow.isFull()).toBe(true)
+    expect(narrow.isFull('carol')).toBe(true)
     one?.done()
-    expect([narrow.inFlight, narrow.isFull()]).toEqual([1, false])
+    expect([narrow.inFlight, narrow.isFull('carol')]).toEqual([1, false])
+  })
+
+  test.each([
+    [8, 4],
+    [9, 5],
+    [100, 50],
+  ])('of %d places is full for who has %d of them, and not for anybody else', (maxConcurrency, share) => {
+    const shared = lane('a', { maxConcurrency })
+    const held = Array.from({ length: share }, () => {
+      expect(shared.isFull('mallory')).toBe(false)
+      return shared.start('m', 'mallory')
+    })
+    expect([shared.isFull('mallory'), shared.isFull('alice')]).toEqual([true, false])
+    held[0]?.done()
+    held[0]?.done()
+    expect(shared.isFull('mallory')).toBe(false)
+    shared.start(undefined, 'mallory')
+    expect(shared.isFull('mallory')).toBe(true)
+  })
+
+  test('of a few places gives one person all of them', () => {
+    const small = lane('a', { maxConcurrency: 7 })
+    for (let n = 0; n < 7; n++) {
+      expect(small.isFull('alice')).toBe(false)
+      small.start('m', 'alice')
+    }
+    expect(small.isFull('alice')).toBe(true)
   })
 
   test('without a limit is never full', () => {
     const wide = lane('a')
-    for (let n = 0; n < 1000; n++) wide.start('m')
-    expect([wide.inFlight, wide.isFull()]).toEqual([1000, false])
+    for (let n = 0; n < 1000; n++) wide.start('m', 'alice')
+    expect([wide.inFlight, wide.isFull('alice')]).toEqual([1000, false])
   })
 
   test('counts back to nothing whatever becomes of requests, in any order, and each once', () => {
@@ -109,7 +136,7 @@ describe('a lane', () => {
     let running = 0
     for (let step = 0; step < 5000; step++) {
       if (random.between(0, 1) === 0 || under.length === 0) {
-        under.push(busy.start(random.oneOf(['m', 'n', undefined])))
+        under.push(busy.start(random.oneOf(['m', 'n', undefined]), random.oneOf(['alice', 'bob', 'carol'])))
         running++
       } else {
         const [verdict] = under.splice(random.between(0, under.length - 1), 1)
@@ -126,42 +153,52 @@ describe('a lane', () => {
 
   test('has a breaker for each model, and shows those that are not closed', () => {
     const failing = lane('a')
-    for (let n = 0; n < 5; n++) failing.start('m').failed(0)
-    failing.start('n').failed(0)
-    failing.start('o').succeeded()
-    expect([failing.admits('m', 0), failing.admits('n', 0), failing.admits('o', 0)]).toEqual([false, true, true])
+    for (let n = 0; n < 5; n++) failing.start('m', `person-${n}`).failed(0)
+    failing.start('n', 'alice').failed(0)
+    failing.start('o', 'alice').succeeded()
+    expect([failing.admits('m', 'alice', 0), failing.admits('n', 'alice', 0), failing.admits('o', 'alice', 0)]).toEqual([false, true, true])
     expect(failing.breakers(0)).toEqual([
       { model: 'm', state: 'open', failures: 5 },
       { model: 'n', state: 'closed', failures: 1 },
     ])
-    const probe = failing.start('m')
-    expect(failing.admits('m', 20_000)).toBe(false)
+    const probe = failing.start('m', 'alice')
+    expect(failing.admits('m', 'bob', 20_000)).toBe(false)
     probe.succeeded()
-    failing.start('n').succeeded()
-    expect([failing.admits('m', 20_000), failing.breakers(20_000)]).toEqual([true, []])
+    failing.start('n', 'alice').succeeded()
+    expect([failing.admits('m', 'bob', 20_000), failing.breakers(20_000)]).toEqual([true, []])
   })
 
   test('learns nothing of a model from a request that says nothing of one', () => {
     const counting = lane('a')
-    for (let n = 0; n < 20; n++) counting.start(undefined).failed(0, 60_000)
-    expect([counting.admits('m', 0), counting.admits('', 0), counting.breakers(0), counting.inFlight]).toEqual([true, true, [], 20])
+    for (let n = 0; n < 20; n++) counting.start(undefined, 'alice').failed(0, 60_000)
+    expect([counting.admits('m', 'alice', 0), counting.admits('', 'alice', 0), counting.breakers(0), counting.inFlight]).toEqual([true, true, [], 20])
   })
 
   test('counts what requests said', () => {
     const counted = lane('a')
-    counted.start('m').succeeded()
-    counted.start('m').failed(0)
-    counted.start('m').failed(0)
-    counted.start('m').undecided()
+    counted.start('m', 'alice').succeeded()
+    counted.start('m', 'alice').failed(0)
+    counted.start('m', 'alice').failed(0)
+    counted.start('m', 'alice').undecided()
     expect(counted.outcomes).toEqual({ succeeded: 1, failed: 2, undecided: 1 })
   })
 
   test('keeps the breakers of a thousand models at most', () => {
     const many = lane('a')
-    for (let n = 0; n < 1500; n++) many.start(`m${n}`).failed(0)
+    for (let n = 0; n < 1500; n++) many.start(`m${n}`, 'alice').failed(0)
     expect(many.breakers(0)).toHaveLength(1000)
     // One that is kept goes on to count.
-    for (let n = 0; n < 4; n++) many.start('m5').failed(0)
-    expect(many.admits('m5', 0)).toBe(false)
+    for (let n = 0; n < 4; n++) many.start('m5', 'alice').failed(0)
+    expect(many.admits('m5', 'alice', 0)).toBe(false)
+  })
+
+  test('keeps in mind over a success who was asked to wait, and shows nothing of it', () => {
+    const limited = lane('a')
+    limited.start('m', 'mallory').failed(0, 3_600_000)
+    expect(limited.admits('m', 'alice', 59_999)).toBe(false)
+    limited.start('m', 'alice').succeeded()
+    expect(limited.breakers(0)).toEqual([])
+    limited.start('m', 'mallory').failed(0, 3_600_000)
+    expect([limited.admits('m', 'alice', 0), limited.admits('m', 'mallory', 299_999)]).toEqual([true, false])
   })
 })

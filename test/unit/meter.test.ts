@@ -56,6 +56,18 @@ describe('the stream meter', () => {
     expect(meter.usage()).toEqual(TOTALS)
   })
 
+  // Joining what is there with each piece would move half a terabyte.
+  test('takes a line of a megabyte byte by byte, and goes on after it', () => {
+    const meter = metered(createStreamMeter(), `data: {"type":"ping","text":"${'a'.repeat(1_000_000)}"}\n\n`, 1)
+    expect(metered(meter, text, 5).usage()).toEqual(TOTALS)
+  })
+
+  test('reads a long line that carries usage, in pieces', () => {
+    const start = messageEvents()[0]?.replace('{"type":"message_start"', `{"pad":"${'a'.repeat(900_000)}","type":"message_start"`) as string
+    expect(metered(createStreamMeter(), start, 1).usage()).toEqual(metered(createStreamMeter(), messageEvents()[0] as string, 100).usage())
+    expect(metered(createStreamMeter(), start, 1).usage()).not.toEqual(NO_USAGE)
+  })
+
   test.each([
     ['data: x\n\n', true],
     ['data: x\r\n\r\n', true],
@@ -89,6 +101,13 @@ test('the JSON meter reads the usage of the answer, not of what is inside it', (
   // T186
   expect(metered(createJsonMeter(), answer, 3).isWhole()).toBe(true)
   expect(metered(createJsonMeter(), answer.slice(0, -1), 3).isWhole()).toBe(false)
+})
+
+test('the JSON meter reads a large answer byte by byte, and keeps none that is too large', () => {
+  const answer = (length: number) => JSON.stringify({ text: 'a'.repeat(length), usage: { input_tokens: 1, output_tokens: 2 } })
+  expect(metered(createJsonMeter(), answer(1_000_000), 1).usage()).toMatchObject({ input: 1, output: 2 })
+  const large = metered(createJsonMeter(), answer(8 * 1024 * 1024), 100_000)
+  expect([large.usage(), large.isWhole()]).toEqual([NO_USAGE, false])
 })
 
 describe('failover', () => {

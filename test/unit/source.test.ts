@@ -8,7 +8,13 @@ function setup() {
   return { source, read, say: (text: string) => upstream.enqueue(new TextEncoder().encode(text)), end: () => upstream.close(), fail: () => upstream.error(new Error('reset')) }
 }
 
-const enough = (length: number) => (beginning: Uint8Array) => (beginning.byteLength < length ? undefined : Buffer.from(beginning).toString())
+function enough(length: number) {
+  let beginning = ''
+  return (chunk: Uint8Array) => {
+    beginning += Buffer.from(chunk).toString()
+    return beginning.length < length ? undefined : beginning
+  }
+}
 
 describe('the beginning of an answer', () => {
   test('is judged as it grows, and read again in the same pieces', async () => {
@@ -20,6 +26,16 @@ describe('the beginning of an answer', () => {
     end()
     expect(await peeked).toBe('abcd')
     expect([await read(), await read(), await read(), (await source.read()).done]).toEqual(['ab', 'cd', 'ef', true])
+  })
+
+  test('is given to the judge once, however many pieces it comes in', async () => {
+    const { source, say, end } = setup()
+    let given = 0
+    const peeked = source.peek((chunk) => void (given += chunk.byteLength), 60_000)
+    for (let n = 0; n < 10_000; n++) say('x')
+    end()
+    expect(await peeked).toBeUndefined()
+    expect(given).toBe(10_000)
   })
 
   test('that ends before there is a verdict has none', async () => {

@@ -106,6 +106,46 @@ describe('a stream ends once', () => {
     expect(await reader.read().then(() => 'whole', () => 'broken')).toBe('broken')
   })
 
+  // One chunk every 290 s is not reading.
+  test('when the client takes next to nothing of what waits for it', async () => {
+    const { reader, say, text, pass, outcomes, aborted } = setup()
+    for (let n = 0; n < 40; n++) say(`data: ${'x'.repeat(150)}\n\n`)
+    await text()
+    await pass(290_000)
+    expect([outcomes, (await text()).length]).toEqual([[], 158])
+    await pass(10_000)
+    expect(outcomes).toEqual([])
+    await pass(1)
+    expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
+    expect(await reader.read().then(() => 'whole', () => 'broken')).toBe('broken')
+  })
+
+  test('and lives while the client takes four kilobytes in five minutes', async () => {
+    const { say, text, pass, outcomes } = setup()
+    for (let n = 0; n < 20; n++) {
+      say(`data: ${'x'.repeat(4096)}\n\n`)
+      await text()
+      await pass(290_000)
+    }
+    expect(outcomes).toEqual([])
+  })
+
+  test('and lives however little comes, while the client waits for more', async () => {
+    const { say, text, pass, outcomes } = setup()
+    for (let n = 0; n < 20; n++) {
+      say(DELTA)
+      await text()
+      // It reads again late, and has then taken all there was: ours is the first ping.
+      await pass(200_000)
+      const more = Promise.all([text(), text()])
+      await pass(1)
+      say(PING)
+      await more
+      await pass(90_000)
+    }
+    expect(outcomes).toEqual([])
+  })
+
   test('although the upstream ends, the client goes and the gateway stops', async () => {
     const { stream, reader, say, text, end, outcomes, aborted } = setup()
     say(STOP)

@@ -9,8 +9,10 @@ import type { ClientError, Decoder } from '../upstream.ts'
 export type ExplainException = (type: string, payload: Buffer) => Pick<ClientError, 'type' | 'message'>
 
 const [LF, CR, SPACE, QUOTE, BACKSLASH] = [0x0a, 0x0d, 0x20, 0x22, 0x5c]
-const START = '{"bytes":"'
-const TYPE_START = '{"type":"'
+const START = Buffer.from('{"bytes":"')
+const TYPE_START = Buffer.from('{"type":"')
+/** A search for bytes takes a tenth of the time of a search for a string. */
+const OWN_MEMBERS_BYTES = Buffer.from(OWN_MEMBERS)
 const METRICS = 'amazon-bedrock-invocationMetrics'
 const encoder = new TextEncoder()
 const EVENT_END = encoder.encode('\n\n')
@@ -53,7 +55,7 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
     if (event === undefined || type === undefined) return
     isStopped ||= type === 'message_stop'
     isBroken ||= type === 'error'
-    parts.push(headOf(type), oneLine(event.includes(OWN_MEMBERS) ? withoutMetrics(event) : event), EVENT_END)
+    parts.push(headOf(type), oneLine(event.includes(OWN_MEMBERS_BYTES) ? withoutMetrics(event) : event), EVENT_END)
   }
 
   function withoutMetrics(event: Buffer): Uint8Array {
@@ -121,19 +123,24 @@ function exceptionOf({ headers }: Frame): string | undefined {
 
 /** The event of a chunk `{"bytes":"<base64>","p":"<padding>"}`. */
 function eventOf(payload: Buffer): Buffer | undefined {
-  if (payload.toString('latin1', 0, START.length) === START) {
+  if (startsWith(payload, START)) {
     const end = payload.indexOf(QUOTE, START.length)
+    if (end < 0) return undefined
     // JSON may escape a slash.
-    if (!payload.subarray(0, end).includes(BACKSLASH)) return end < 0 ? undefined : Buffer.from(payload.toString('latin1', START.length, end), 'base64')
+    if (!payload.includes(BACKSLASH)) return Buffer.from(payload.toString('latin1', START.length, end), 'base64')
   }
   const bytes = parse(payload.toString('utf8'))?.bytes
   return typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : undefined
 }
 
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  for (let at = 0; at < start.length; at++) if (bytes[at] !== start[at]) return false
+  return true
+}
+
 function typeOf(event: Buffer): string | undefined {
-  const end = event.indexOf(QUOTE, TYPE_START.length)
-  const first = event.toString('latin1', 0, TYPE_START.length) === TYPE_START && end > 0 ? event.toString('latin1', TYPE_START.length, end) : undefined
-  const type = first ?? parse(event.toString('utf8'))?.type
+  const end = startsWith(event, TYPE_START) ? event.indexOf(QUOTE, TYPE_START.length) : -1
+  const type = end > 0 ? event.toString('latin1', TYPE_START.length, end) : parse(event.toString('utf8'))?.type
   // It becomes a line of the stream: nothing that could begin another one.
   return typeof type === 'string' && /^[\w.-]+$/.test(type) ? type : undefined
 }
