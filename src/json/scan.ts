@@ -147,6 +147,12 @@ export function isStringAt(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === QUOTE
 }
 
+/** The text of a top-level member, for what has to be read of a body. */
+export function textMember({ bytes, members }: JsonObject, name: string): string | undefined {
+  const member = members.find((one) => one.name === name)
+  return member !== undefined && isStringAt(bytes, member.valueStart) ? textOf(bytes, member.valueStart, member.end) : undefined
+}
+
 /** The string between two offsets, escapes resolved, so that `mod\u0065l` is `model`. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
   const quoted = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)

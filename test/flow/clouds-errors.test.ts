@@ -56,6 +56,7 @@ const BEDROCK: Readonly<Record<string, Heard>> = {
   context_management: rejected('context_management: Extra inputs are not permitted'),
   output_config: capability('effort_unsupported'),
   'image dimensions': capability('image_block'),
+  // B1: the client compacts the conversation on these.
   'input too long': capability('prompt_too_long'),
   'input too long, short form': rejected('Input is too long.'),
   'Anthropic envelope inside the message': capability('prompt_too_long'),

@@ -165,6 +165,17 @@ describe('on bedrock', () => {
     expect(last(place).path).toBe('/model/anthropic.claude-haiku-4-5-20251001-v1:0/count-tokens')
   })
 
+  // B11
+  test('which profile answered is in the audit log: the geographic one costs a tenth more than the global one', async () => {
+    const profiles = ['us.anthropic.claude-opus-5-5', 'global.anthropic.claude-opus-5-5']
+    for (const profile of profiles) {
+      const { gateway, send } = await start('bedrock with keys', {}, { pricing: { multiplier: 1.1 }, models: [{ id: 'claude-opus-5-5', upstream_model: { bedrock: profile } }] })
+      const response = await send({ ...ask, model: 'claude-opus-5-5' })
+      await response.text()
+      expect(await reportOf(gateway, response)).toMatchObject({ status: 200, model: 'claude-opus-5-5', upstream_model: profile })
+    }
+  })
+
   test('a model of the operator’s own has a name of its own, and cannot be counted', async () => {
     const arn = 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/own'
     const { place, gateway, send } = await start('bedrock with keys', { cloud: { arns: { [arn]: 'claude-opus-5-5' } } }, { models: [{ id: 'house-model', upstream_model: { bedrock: arn } }] })

@@ -52,6 +52,7 @@ const BEDROCK: Record<string, string> = {
   'max_tokens too high': REJECTED,
   'model identifier invalid': NO_MODEL,
   'on-demand not supported': NO_MODEL,
+  // B1
   'input too long': capability('prompt_too_long'),
   'input too long, short form': '400 invalid_request_error Input is too long.',
   'invalid beta flag': '400 invalid_request_error invalid beta flag',

@@ -1,7 +1,7 @@
 // A Messages body as Bedrock's InvokeModel takes it, by edits on its bytes. Pure.
 import type { Path } from '../../json/drop-paths.ts'
 import { editObject } from '../../json/edit.ts'
-import { isArrayAt, isStringAt, itemsOf, scanObject, textOf, type JsonObject } from '../../json/scan.ts'
+import { isArrayAt, itemsOf, scanObject, type JsonObject } from '../../json/scan.ts'
 import { refusedFields } from '../fields.ts'
 import type { Generation } from '../generation.ts'
 
@@ -99,10 +99,4 @@ export function countAnswer(answer: Uint8Array): Uint8Array | undefined {
   } catch {
     return undefined
   }
-}
-
-/** The text of a top-level member, for what has to be read of a body. */
-export function textMember({ bytes, members }: JsonObject, name: string): string | undefined {
-  const member = members.find((one) => one.name === name)
-  return member !== undefined && isStringAt(bytes, member.valueStart) ? textOf(bytes, member.valueStart, member.end) : undefined
 }

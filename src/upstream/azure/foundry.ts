@@ -1,7 +1,7 @@
 // Microsoft Foundry: the Messages API under a resource's name. A model is a deployment, and fast mode is one of its own.
+import { textMember } from '../../json/scan.ts'
 import { catalogModel } from '../../models/spellings.ts'
 import { createAzureCredential } from './credentials.ts'
-import { textMember } from '../aws/bedrock-body.ts'
 import type { UpstreamConfig } from '../config.ts'
 import { credentialDeps, type UpstreamDeps } from '../deps.ts'
 import { createMessagesCloud, messagesUrl } from '../messages-cloud.ts'
