@@ -17,6 +17,8 @@ const FLAGS = [
   // Costs 5 MB and saves 50 of the 80 ms that parsing takes, at each of the two starts.
   '--bytecode',
   '--format=esm',
+  // What is loaded when it is needed (the clouds' credentials, the embedded database) is not even read before.
+  '--splitting',
   '--define=process.env.NODE_ENV="production"',
   // Nothing of the working directory is read when the program starts: a file there would run as code.
   '--no-compile-autoload-dotenv',

@@ -2,7 +2,7 @@
 // the tokens that the cloud says it served.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { claudeCodeBody, CLAUDE_CODE_HEADERS } from '../support/claude-code-request.ts'
-import { answerAll, ONE_EACH, startCloudWorld, tampered, type CloudWorld, type Place } from '../support/cloud-world.ts'
+import { accessOf, answerAll, AWS_KEYS, ONE_EACH, startCloudWorld, tampered, type CloudWorld, type Place } from '../support/cloud-world.ts'
 import { createInstallation, listening, type Installation } from './installation.ts'
 import type { Program } from './program.ts'
 
@@ -20,6 +20,8 @@ const OPUS: Record<string, string> = {
 /** A model of the operator's own for each, so that the name alone decides where a request goes. */
 const modelOf = (provider: string) => `opus-by-${provider}`
 const STREAMS = 20
+/** By the ways that load the clouds' packages: shared files on AWS, a managed identity on Azure. */
+const ACCESSES_OF_BINARY = ONE_EACH.map((access) => (access.provider === 'foundry' ? accessOf('foundry as a managed identity') : access))
 
 let clouds: CloudWorld
 let installation: Installation
@@ -30,11 +32,13 @@ const places = new Map<string, Place>()
 beforeAll(async () => {
   clouds = await startCloudWorld()
   installation = await createInstallation()
-  for (const access of ONE_EACH) places.set(access.provider, await clouds.place(access))
+  for (const access of ACCESSES_OF_BINARY) places.set(access.provider, await clouds.place(access, access.provider === 'bedrock' ? { upstream: { auth: {} } } : {}))
+  const keyFile = `${installation.directory}/aws-credentials`
+  await Bun.write(keyFile, `[default]\naws_access_key_id = ${AWS_KEYS.aws_access_key_id}\naws_secret_access_key = ${AWS_KEYS.aws_secret_access_key}\n`)
   const models = Object.entries(OPUS).map(([provider, id]) => ({ id: modelOf(provider), upstream_model: { [provider]: id } }))
   await installation.configure({ upstreams: [...places.values()].map(({ upstream }) => upstream), models })
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(AWS|GCE|CLOUDSDK|AZURE|IDENTITY)_/.test(name))) as Record<string, string>
-  program = installation.serve({ env })
+  program = installation.serve({ env: { ...env, AWS_SHARED_CREDENTIALS_FILE: keyFile } })
   await listening(program)
   token = await installation.signIn()
 })
