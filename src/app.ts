@@ -3,6 +3,7 @@ import { Elysia, type AnyElysia } from 'elysia'
 import { GatewayError } from './errors.ts'
 import { anthropicError } from './http/errors/anthropic.ts'
 import { contextOf } from './http/request-context.ts'
+import { explainRoutes } from './explain/routes.ts'
 import { publicRoutes } from './http/routes.ts'
 import { describeError } from './observe/describe-error.ts'
 import type { Observe } from './observe/events.ts'
@@ -16,6 +17,7 @@ export interface Parts {
   oauth: Parameters<typeof oauthRoutes>[0]
   policy: Parameters<typeof policyRoutes>[0]
   relay: Parameters<typeof relayRoutes>[0]
+  explain: Parameters<typeof explainRoutes>[0]
 }
 
 /** The router. What nobody mounted is 404; what throws is rendered without its text. */
@@ -32,4 +34,5 @@ export function createApp(parts: Parts): AnyElysia {
     .use(oauthRoutes(parts.oauth)) //     /.well-known/* /oauth/* /device
     .use(policyRoutes(parts.policy)) //   /managed/settings
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
+    .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
 }

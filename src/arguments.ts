@@ -6,6 +6,7 @@ export type Command =
   | { name: 'health'; url: string }
   | { name: 'config check' | 'config print'; config: string }
   | { name: 'models'; config: string; as: string | undefined; groups: readonly string[] | undefined; json: boolean }
+  | { name: 'policy explain'; config: string; email: string | undefined; groups: readonly string[]; json: boolean }
   | { name: 'config example' | 'version' | 'help' }
 
 export type ParsedArguments = { ok: true; command: Command } | { ok: false; problem: string }
@@ -18,6 +19,8 @@ export const USAGE = `usage:
   gatehouse config example               print a configuration to start from
   gatehouse models --config FILE [--as EMAIL] [--groups A,B] [--json]
                                          list the models, who may use them and where they go
+  gatehouse policy explain --config FILE [--email EMAIL] [--groups A,B] [--json]
+                                         say which policy is somebody's, why, and what it gives them
   gatehouse health [URL]                 exit 0 when the gateway at URL is ready
   gatehouse --version | --help
 `
@@ -30,7 +33,10 @@ const FLAGS: Record<string, readonly string[]> = {
   'config print': ['config'],
   'config example': [],
   models: ['config', 'as', 'groups', 'json'],
+  'policy explain': ['config', 'email', 'groups', 'json'],
 }
+/** What a command of two words begins with. */
+const TWO_WORDS: ReadonlySet<string> = new Set(['config', 'policy'])
 /** Flags that stand alone. */
 const SWITCHES: ReadonlySet<string> = new Set(['json'])
 const DEFAULT_HEALTH_URL = 'http://127.0.0.1:8080'
@@ -41,7 +47,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   if (argv[0] === '--version' || argv[0] === '-v' || argv[0] === 'version') return { ok: true, command: { name: 'version' } }
   const { words, flags, problem } = splitFlags(argv)
   if (problem !== undefined) return { ok: false, problem }
-  const name = words[0] === 'config' ? words.slice(0, 2).join(' ') : (words[0] ?? (flags.has('config') ? 'serve' : ''))
+  const name = TWO_WORDS.has(words[0] ?? '') ? words.slice(0, 2).join(' ') : (words[0] ?? (flags.has('config') ? 'serve' : ''))
   const known = FLAGS[name]
   if (known === undefined) return { ok: false, problem: name === '' ? 'a command is needed' : `unknown command "${name}"` }
   const stray = [...flags.keys()].find((flag) => !known.includes(flag))
@@ -58,11 +64,15 @@ function toCommand(name: string, flags: ReadonlyMap<string, string>, words: read
     case 'config check':
     case 'config print':
       return config === undefined ? { ok: false, problem: `"${name}" needs --config FILE` } : { ok: true, command: { name, config } }
-    case 'models': {
-      if (config === undefined) return { ok: false, problem: '"models" needs --config FILE' }
-      const as = flags.get('as')
-      if (as !== undefined && !/^[^@\s]+@[^@\s]+$/.test(as)) return { ok: false, problem: '--as needs an e-mail address' }
-      return { ok: true, command: { name, config, as, groups: flags.get('groups')?.split(',').map((group) => group.trim()).filter((group) => group !== ''), json: flags.has('json') } }
+    case 'models':
+    case 'policy explain': {
+      if (config === undefined) return { ok: false, problem: `"${name}" needs --config FILE` }
+      const flag = name === 'models' ? 'as' : 'email'
+      const email = flags.get(flag)
+      if (email !== undefined && !/^[^@\s]+@[^@\s]+$/.test(email)) return { ok: false, problem: `--${flag} needs an e-mail address` }
+      const groups = flags.get('groups')?.split(',').map((group) => group.trim()).filter((group) => group !== '')
+      const json = flags.has('json')
+      return { ok: true, command: name === 'models' ? { name, config, as: email, groups, json } : { name, config, email, groups: groups ?? [], json } }
     }
     case 'demo': {
       const port = flags.get('port')

@@ -7,9 +7,9 @@ import { openStore } from './db/open-store.ts'
 import { createCredentialFetch } from './egress/credential-fetch.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
 import { checkOperatorUrl } from './egress/operator-url.ts'
-import { BootError, GatewayError } from './errors.ts'
+import { BootError } from './errors.ts'
 import { createAddressRule } from './http/access-control.ts'
-import { createAdminAccess, type Verify } from './http/admin-access.ts'
+import { createAdminAccess, createRequireAdmin, type RequireAdmin } from './http/admin-access.ts'
 import { clientAddress } from './http/client-ip.ts'
 import { createHealth } from './http/health.ts'
 import { listenForMetrics } from './http/metrics-listener.ts'
@@ -90,10 +90,11 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 
   const app = createApp({
     observe,
-    public: { isReady: health.isReady, version, facts: factsFor(parts, config, observe) },
+    public: { isReady: health.isReady, version, facts: factsFor(parts) },
     oauth: parts.oauth,
     policy: { policy: parts.policy, observe, version },
     relay: { models: parts.models, allowsModel: parts.allowsModel },
+    explain: { config, db: store.db },
   })
   const handle = createPipeline({
     limits: { maxUrlLength: config.limits.max_url_length, maxHeaderBytes: config.limits.max_request_header_bytes },
@@ -101,6 +102,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     clientIp: (peer, headers) => clientAddress(peer, headers.get('x-forwarded-for'), config.listen.trusted_proxies),
     refuseAddress: createAddressRule(config.access_control.allow_cidrs, config.access_control.deny_cidrs),
     verify: parts.verify,
+    requireAdmin: config.admin && parts.requireAdmin,
     direct: new Map([
       ['POST /v1/messages', parts.relay.messages],
       ['POST /v1/messages/count_tokens', parts.relay.countTokens],
@@ -154,18 +156,14 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     const result = await tokens.verify(token, Math.floor(now().getTime() / 1000))
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
-  return { models, allowsModel, policy, relay, oauth, verify, nowMs }
+  const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
+  return { models, allowsModel, policy, relay, oauth, verify, nowMs, requireAdmin }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
-function factsFor({ relay, verify, nowMs }: { relay: Relay; verify: Verify; nowMs: () => number }, { admin }: GatewayConfig, observe: Observe) {
-  const access = createAdminAccess(admin, verify)
+function factsFor({ relay, nowMs, requireAdmin }: { relay: Relay; nowMs: () => number; requireAdmin: RequireAdmin }) {
   return async (request: Request) => {
-    const { requestId, clientIp } = contextOf(request)
-    if ((await access(request.headers)) === undefined) {
-      observe({ evt: 'admin.denied', request_id: requestId, client_ip: clientIp, method: request.method, path: '/readyz' })
-      throw new GatewayError('unauthenticated', 'missing or invalid admin credentials')
-    }
+    await requireAdmin(request.headers, { ...contextOf(request), method: request.method, path: '/readyz' })
     return { upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()) }
   }
 }

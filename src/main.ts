@@ -5,7 +5,8 @@ import { loadConfig } from './config/load.ts'
 import { laterFeatures } from './config/later-features.ts'
 import { BootError } from './errors.ts'
 import { createGateway, type Gateway } from './gateway.ts'
-import { listModels } from './models-command.ts'
+import { explainPolicy } from './explain/policy.ts'
+import { listModels } from './explain/models.ts'
 import { describeError } from './observe/describe-error.ts'
 import type { Level, Observe } from './observe/events.ts'
 import { createSink } from './observe/sink.ts'
@@ -31,6 +32,8 @@ async function run(command: Command): Promise<void> {
       return finish({ text: exampleConfig(), exitCode: 0 })
     case 'models':
       return finish(await listModels({ ...command, environment: process.env, color: process.stdout.isTTY === true }))
+    case 'policy explain':
+      return finish(await explainPolicy({ ...command, environment: process.env, color: process.stdout.isTTY === true }))
     case 'version':
       return finish({ text: `gatehouse ${version}\n`, exitCode: 0 })
     case 'help':

@@ -1,5 +1,7 @@
 // Who may use the operator's surfaces: the holder of an admin key, or a person of an admin group.
 import { timingSafeEqual } from 'node:crypto'
+import { GatewayError } from '../errors.ts'
+import type { Observe } from '../observe/events.ts'
 import type { Principal } from '../principal.ts'
 import type { Result } from '../std/result.ts'
 import type { Secret } from '../std/secret.ts'
@@ -50,4 +52,23 @@ function hashed({ id, key }: AdminKey, mayWrite: boolean) {
 
 function digest(text: string): Uint8Array {
   return new Bun.CryptoHasher('sha256').update(text).digest()
+}
+
+/** The administrator behind a request; else it is written down and refused with 401 `missing or invalid admin credentials`. */
+export type RequireAdmin = (headers: Headers, about: AdminRequest) => Promise<AdminActor>
+
+export interface AdminRequest {
+  readonly requestId: string
+  readonly clientIp: string
+  readonly method: string
+  readonly path: string
+}
+
+export function createRequireAdmin(access: AdminAccess, observe: Observe): RequireAdmin {
+  return async (headers, { requestId, clientIp, method, path }) => {
+    const actor = await access(headers)
+    if (actor !== undefined) return actor
+    observe({ evt: 'admin.denied', request_id: requestId, client_ip: clientIp, method, path })
+    throw new GatewayError('unauthenticated', 'missing or invalid admin credentials')
+  }
 }

@@ -5,12 +5,13 @@ import { describeError } from '../observe/describe-error.ts'
 import type { Observe } from '../observe/events.ts'
 import type { Principal } from '../principal.ts'
 import type { Result } from '../std/result.ts'
+import type { AdminActor, RequireAdmin } from './admin-access.ts'
 import { presentedToken } from './authenticate.ts'
 import { anthropicError } from './errors/anthropic.ts'
 import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
 import { setContext, type IdleLimit, type RequestContext } from './request-context.ts'
 import { withCommonHeaders } from './response-headers.ts'
-import { publicPath } from './surfaces.ts'
+import { isAdminPath, publicPath } from './surfaces.ts'
 
 export type Route = (request: Request, context: RequestContext) => Promise<Response>
 
@@ -22,6 +23,8 @@ export interface PipelineDeps {
   /** Why this address may not speak to us, or undefined when it may. */
   refuseAddress: (ip: string, exemptFromAllowList: boolean) => string | undefined
   verify: (token: string) => Promise<Result<Principal, string>>
+  /** Undefined where there are no administrators: their paths are then nobody's. */
+  requireAdmin: RequireAdmin | undefined
   /** Paths that bypass the router, by `METHOD path`. */
   direct: ReadonlyMap<string, Route>
   router: (request: Request) => Response | Promise<Response>
@@ -47,8 +50,10 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
     checkAddress(deps, clientIp, target, open?.exemptFromAllowList === true && !asksForFacts(target), requestId)
     checkDraining(deps, target)
     const isOpen = open !== undefined && open.methods.includes(request.method)
-    const principal = isOpen ? undefined : await authenticate(deps, request, target, requestId, clientIp)
-    const context: RequestContext = { requestId, clientIp, principal, receivedAt: Date.now(), idleLimit }
+    const about = { requestId, clientIp, method: request.method, path: target.path }
+    const admin: AdminActor | undefined = isAdminPath(target.path) ? await deps.requireAdmin?.(request.headers, about) : undefined
+    const principal = isOpen || admin !== undefined ? undefined : await authenticate(deps, request, target, requestId, clientIp)
+    const context: RequestContext = { requestId, clientIp, principal, admin, receivedAt: Date.now(), idleLimit }
     const direct = deps.direct.get(`${request.method} ${target.path}`)
     return direct ? await direct(request, context) : await route(deps, request, target, context)
   } catch (error) {

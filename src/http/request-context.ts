@@ -1,12 +1,15 @@
 // What the outer gate learned about a request, for every step after it.
 import { GatewayError } from '../errors.ts'
 import type { Principal } from '../principal.ts'
+import type { AdminActor } from './admin-access.ts'
 
 export interface RequestContext {
   readonly requestId: string
   readonly clientIp: string
   /** Present on every path that is not public: the gate has checked the bearer before anything else runs. */
   readonly principal: Principal | undefined
+  /** Present on every path of administrators, and there alone. */
+  readonly admin?: AdminActor | undefined
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
   readonly idleLimit: IdleLimit
@@ -32,6 +35,13 @@ export function contextOf(request: Request): RequestContext {
   const context = contexts.get(request)
   if (context === undefined) throw new Error('a request reached a route without passing the gate')
   return context
+}
+
+/** The caller of an administrator's route. Throws `not_found` where the gate found none: then there are no administrators. */
+export function adminOf(request: Request): AdminActor {
+  const { admin } = contextOf(request)
+  if (admin === undefined) throw new GatewayError('not_found', 'not found')
+  return admin
 }
 
 /** The caller of a bearer route. Throws `unauthenticated` where the gate found none. */

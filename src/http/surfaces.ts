@@ -23,6 +23,11 @@ export const PUBLIC_PATHS: readonly PublicPath[] = [
   { path: '/device/deny', methods: ['POST'] },
 ]
 
+/** These take an administrator's key, or the bearer of one, instead of anybody's bearer. */
+export function isAdminPath(path: string): boolean {
+  return path.startsWith('/v1/organizations/')
+}
+
 const byPath = new Map(PUBLIC_PATHS.map((entry) => [entry.path, entry]))
 
 /** The public entry of exactly this path, or undefined when the path needs a bearer. */

@@ -12,7 +12,7 @@ export interface Person {
 
 /** The first policy that matches, by position; undefined when none does. `{}` matches everybody. */
 export function matchPolicy(policies: readonly { readonly match: Match }[], person: Person): number | undefined {
-  const index = policies.findIndex(({ match }) => matches(match, person))
+  const index = policies.findIndex(({ match }) => mismatch(match, person) === undefined)
   return index < 0 ? undefined : index
 }
 
@@ -21,11 +21,16 @@ export function isCatchAll(match: Match): boolean {
   return match.groups === undefined && match.email_domain === undefined
 }
 
-/** Groups are exact and case-sensitive, any one suffices; the domain is what follows the last `@`, in any case. */
-function matches(match: Match, person: Person): boolean {
-  if (match.groups !== undefined && !match.groups.some((group) => group !== '' && person.groups.includes(group))) return false
-  if (match.email_domain !== undefined && domainOf(person.email) !== match.email_domain.toLowerCase()) return false
-  return true
+/**
+ * Why a policy is not the person's, or undefined when it is. Groups are exact and case-sensitive, any one suffices; the
+ * domain is what follows the last `@`, in any case.
+ */
+export function mismatch(match: Match, person: Person): string | undefined {
+  if (match.groups !== undefined && !match.groups.some((group) => group !== '' && person.groups.includes(group))) return `in none of its groups: ${match.groups.join(', ')}`
+  const domain = match.email_domain?.toLowerCase()
+  if (domain === undefined) return undefined
+  const own = domainOf(person.email)
+  return own === domain ? undefined : `the e-mail's domain is ${own ?? 'not known'}, not ${domain}`
 }
 
 function domainOf(email: string | undefined): string | undefined {

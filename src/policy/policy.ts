@@ -16,6 +16,7 @@ export interface PersonPolicy {
 /** The answer of `GET /managed/settings`. `{}` is a policy and is not the same as none. */
 export interface ManagedDocument {
   readonly checksum: string
+  readonly settings: Settings
   readonly body: string
 }
 
@@ -67,7 +68,7 @@ function compile(index: number, settings: Settings | undefined, canonicalId: (sp
 
 function toDocument(settings: Settings): ManagedDocument {
   const checksum = settingsChecksum(settings)
-  return { checksum, body: JSON.stringify({ uuid: uuidFrom(checksum), checksum, settings }) }
+  return { checksum, settings, body: JSON.stringify({ uuid: uuidFrom(checksum), checksum, settings }) }
 }
 
 /** RFC 9562 §5.8: a UUID made from the document, so that every replica names the same document the same. */

@@ -1,14 +1,14 @@
 // `gatehouse models`: every model that is served, whether somebody may use it, and where a request for it goes.
-import type { Outcome } from './config/commands.ts'
-import type { Environment } from './config/expand.ts'
-import { loadConfig } from './config/load.ts'
-import type { GatewayConfig } from './config/schema.ts'
-import { CATALOG_AS_OF } from './models/catalog.ts'
-import { mappingWarnings } from './models/mapping-warnings.ts'
-import { createModelTable, defaultUpstreamId, type ServedModel } from './models/resolve.ts'
-import { canonicalModelId } from './models/spellings.ts'
-import type { Person } from './policy/match.ts'
-import { createPolicy } from './policy/policy.ts'
+import type { Outcome } from '../config/commands.ts'
+import type { Environment } from '../config/expand.ts'
+import { loadConfig } from '../config/load.ts'
+import type { GatewayConfig } from '../config/schema.ts'
+import { CATALOG_AS_OF } from '../models/catalog.ts'
+import { mappingWarnings } from '../models/mapping-warnings.ts'
+import { createModelTable, defaultUpstreamId, type ServedModel } from '../models/resolve.ts'
+import { canonicalModelId } from '../models/spellings.ts'
+import type { Person } from '../policy/match.ts'
+import { createPolicy } from '../policy/policy.ts'
 
 export interface ModelsQuery {
   readonly config: string
@@ -101,7 +101,14 @@ const COLORED: typeof PLAIN = { bold: (text) => `\u001b[1m${text}\u001b[0m`, dim
 /** A line for each model and one for each of its routes, within 100 columns unless ids are longer. */
 export function modelsTable({ catalog_as_of, person, models }: ModelsReport, color: boolean): string {
   const paint = color ? COLORED : PLAIN
-  const columns = columnsOf(models, person !== undefined)
+  const about = person === undefined ? `${models.length} models` : summary(person, models)
+  return [about, paint.dim(`Catalogue of ${catalog_as_of}. Numbers: the order in which upstreams are tried; those of one number share the load.`), '', ...modelLines(models, person !== undefined, color), ''].join('\n')
+}
+
+/** The lines of the table; `isJudged` adds whether a model is allowed. */
+export function modelLines(models: readonly ModelEntry[], isJudged: boolean, color: boolean): string[] {
+  const paint = color ? COLORED : PLAIN
+  const columns = columnsOf(models, isJudged)
   const routes = models.map((model) => routeCells(model.routes))
   const widths = [0, 1, 2].map((at) => widest(routes.flat().map((cells) => cells[at] ?? '')))
   const lines = models.flatMap((model, at) => {
@@ -110,8 +117,7 @@ export function modelsTable({ catalog_as_of, person, models }: ModelsReport, col
     return model.allowed === false ? [head, ...below].map(paint.dim) : [head, ...below]
   })
   const header = columns.map(({ title, width, align }) => pad(title, width, align)).join(GAP).trimEnd()
-  const about = person === undefined ? `${models.length} models` : summary(person, models)
-  return [about, paint.dim(`Catalogue of ${catalog_as_of}. Numbers: the order in which upstreams are tried; those of one number share the load.`), '', paint.bold(header), ...lines, ''].join('\n')
+  return [paint.bold(header), ...lines]
 }
 
 interface Column {

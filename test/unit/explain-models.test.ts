@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listModels, modelsReport, modelsTable, type ModelsReport } from '../../src/models-command.ts'
+import { listModels, modelsReport, modelsTable, type ModelsReport } from '../../src/explain/models.ts'
 import { complete, load, type Values } from '../support/config-texts.ts'
 
 const key = { auth: { api_key: 'sk' } }

@@ -1,0 +1,112 @@
+// `gatehouse policy explain`: which policy is somebody's and why the others are not, what their machine is told, which
+// models they may use and where each goes.
+import type { Outcome } from '../config/commands.ts'
+import type { Environment } from '../config/expand.ts'
+import { loadConfig } from '../config/load.ts'
+import type { GatewayConfig } from '../config/schema.ts'
+import { canonicalModelId } from '../models/spellings.ts'
+import { isCatchAll, mismatch, type Match, type Person } from '../policy/match.ts'
+import type { Settings } from '../policy/merge.ts'
+import { createPolicy } from '../policy/policy.ts'
+import { modelLines, modelsReport, type ModelEntry } from './models.ts'
+
+export interface PolicyQuery {
+  readonly config: string
+  readonly email: string | undefined
+  readonly groups: readonly string[]
+  readonly json: boolean
+  readonly environment: Environment
+  readonly color: boolean
+}
+
+/** What `--json` prints, and what the admin API answers about a person. */
+export interface PolicyReport {
+  readonly person: { readonly email: string | null; readonly groups: readonly string[] }
+  readonly policies: readonly Judged[]
+  /** Position in `managed.policies`; null when none matches. */
+  readonly policy: number | null
+  /** What `GET /managed/settings` answers; null for 404. */
+  readonly cli: { readonly checksum: string; readonly settings: Settings } | null
+  /** Those of the models that the person may use. */
+  readonly models: readonly ModelEntry[]
+}
+
+export interface Judged {
+  readonly index: number
+  readonly match: Match
+  /** `base`: the catch-all that the matching policy is merged onto. `not_reached`: an earlier one matched. */
+  readonly outcome: 'matches' | 'base' | 'does_not_match' | 'not_reached'
+  /** Why it does not match. */
+  readonly reason?: string
+}
+
+/** Reads the configuration and answers the query. Throws BootError with every problem of the file. */
+export async function explainPolicy({ config: file, email, groups, json, environment, color }: PolicyQuery): Promise<Outcome> {
+  const { config } = await loadConfig(file, environment)
+  const report = policyReport(config, { email, groups })
+  return { text: json ? `${JSON.stringify(report, null, 2)}\n` : policyText(report, color), exitCode: 0 }
+}
+
+export function policyReport(config: GatewayConfig, person: Person): PolicyReport {
+  const policies = config.managed?.policies ?? []
+  const own = createPolicy(config.managed, canonicalModelId).forPerson(person)
+  return {
+    person: { email: person.email ?? null, groups: person.groups },
+    policies: policies.map(({ match }, index) => judge(match, index, person, own.index)),
+    policy: own.index ?? null,
+    cli: own.document === undefined ? null : { checksum: own.document.checksum, settings: own.document.settings },
+    models: modelsReport(config, person).models.filter(({ allowed }) => allowed),
+  }
+}
+
+function judge(match: Match, index: number, person: Person, matched: number | undefined): Judged {
+  if (index === matched) return { index, match, outcome: 'matches' }
+  if (isCatchAll(match) && matched !== undefined) return { index, match, outcome: 'base' }
+  const reason = mismatch(match, person)
+  return reason === undefined ? { index, match, outcome: 'not_reached' } : { index, match, outcome: 'does_not_match', reason }
+}
+
+const PLAIN = { bold: (text: string) => text, dim: (text: string) => text }
+const COLORED: typeof PLAIN = { bold: (text) => `\u001b[1m${text}\u001b[0m`, dim: (text) => `\u001b[2m${text}\u001b[0m` }
+
+export function policyText(report: PolicyReport, color: boolean): string {
+  const paint = color ? COLORED : PLAIN
+  const { person, policies, cli, models } = report
+  const who = `${person.email ?? 'Somebody without an e-mail address'}, ${person.groups.length === 0 ? 'in no group' : `in ${person.groups.join(', ')}`}`
+  const width = Math.max(0, ...policies.map(({ match }) => Bun.stringWidth(matcherText(match))))
+  const judged = policies.map((one) => policyLine(one, width, paint))
+  return [
+    paint.bold(who),
+    '',
+    paint.bold('managed.policies'),
+    ...(judged.length === 0 ? ['  none'] : judged),
+    '',
+    paint.bold('Settings that Claude Code gets'),
+    ...(cli === null ? ['  none: GET /managed/settings answers 404'] : [`  ${paint.dim(cli.checksum)}`, indented(JSON.stringify(cli.settings, null, 2))]),
+    '',
+    paint.bold('Models'),
+    ...(models.length === 0 ? ['none'] : modelLines(models, false, color)).map((line) => `  ${line}`),
+    '',
+  ].join('\n')
+}
+
+const WORDS: Readonly<Record<Judged['outcome'], string>> = {
+  matches: 'matches',
+  base: 'the base: what the matching policy does not say',
+  does_not_match: 'no',
+  not_reached: 'would match, but an earlier one does',
+}
+
+function policyLine({ index, match, outcome, reason }: Judged, width: number, paint: typeof PLAIN): string {
+  const text = `  ${String(index).padStart(2)}  ${matcherText(match).padEnd(width)}  ${WORDS[outcome]}${reason === undefined ? '' : `: ${reason}`}`
+  return outcome === 'matches' ? paint.bold(text) : outcome === 'base' ? text : paint.dim(text)
+}
+
+function matcherText({ groups, email_domain }: Match): string {
+  const parts = [...(groups === undefined ? [] : [`groups ${groups.join(', ')}`]), ...(email_domain === undefined ? [] : [`@${email_domain}`])]
+  return parts.length === 0 ? 'everybody' : parts.join(' and ')
+}
+
+function indented(text: string): string {
+  return text.split('\n').map((line) => `  ${line}`).join('\n')
+}

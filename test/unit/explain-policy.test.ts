@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test'
+import { policyReport, policyText } from '../../src/explain/policy.ts'
+import { complete, load } from '../support/config-texts.ts'
+
+const MANAGED = {
+  policies: [
+    { match: { groups: ['contractors'] }, cli: { availableModels: ['claude-haiku-4-5'] } },
+    { match: { groups: ['eng', 'ops'], email_domain: 'example.com' }, cli: { availableModels: ['claude-opus-5-5', 'claude-haiku-4-5-20251001'], permissions: { deny: ['Bash'] } } },
+    { match: { email_domain: 'example.com' }, cli: { env: { LATE: '1' } } },
+    { match: {}, cli: { permissions: { deny: ['WebFetch'] } } },
+  ],
+}
+const config = load(complete({ managed: MANAGED })).config
+const alice = { email: 'alice@EXAMPLE.com', groups: ['eng'] }
+const judged = (person: { email: string | undefined; groups: string[] }) => policyReport(config, person).policies.map(({ outcome, reason }) => (reason === undefined ? outcome : `${outcome}: ${reason}`))
+
+describe('an explanation', () => {
+  test('says which policy matched and why each other one did not', () => {
+    expect(judged(alice)).toEqual(['does_not_match: in none of its groups: contractors', 'matches', 'not_reached', 'base'])
+    expect(judged({ email: 'bob@other.org', groups: ['eng'] })).toEqual(['does_not_match: in none of its groups: contractors', 'does_not_match: the e-mail\'s domain is other.org, not example.com', 'does_not_match: the e-mail\'s domain is other.org, not example.com', 'matches'])
+    expect(judged({ email: undefined, groups: ['contractors'] })[0]).toBe('matches')
+    expect(judged({ email: 'nobody', groups: [] })[1]).toBe('does_not_match: in none of its groups: eng, ops')
+  })
+
+  test('has the merged document as it is delivered, and the models with their routes', () => {
+    const report = policyReport(config, alice)
+    expect(report.cli?.settings).toEqual({ availableModels: ['claude-opus-5-5', 'claude-haiku-4-5-20251001'], permissions: { deny: ['WebFetch', 'Bash'] } })
+    expect(report.cli?.checksum).toMatch(/^sha256:[0-9a-f]{64}$/)
+    expect(report.models.map(({ id, routes }) => [id, routes.map(({ upstream, model }) => `${upstream} ${model}`)])).toEqual([
+      ['claude-opus-5-5', ['anthropic claude-opus-5-5']],
+      ['claude-haiku-4-5', ['anthropic claude-haiku-4-5-20251001']],
+    ])
+  })
+
+  test('says that there is nothing where nothing matches', () => {
+    const strict = load(complete({ managed: { policies: MANAGED.policies.slice(0, 1), default: 'deny' } })).config
+    const report = policyReport(strict, alice)
+    expect([report.policy, report.cli, report.models]).toEqual([null, null, []])
+    expect(policyText(report, false)).toContain('none: GET /managed/settings answers 404')
+    expect(policyReport(load(complete({ managed: undefined })).config, alice).policies).toEqual([])
+  })
+
+  test('is text without colours for who asked for none, and every policy is a line of it', () => {
+    const text = policyText(policyReport(config, alice), false)
+    expect(text).not.toContain('\u001b')
+    expect(text.split('\n').filter((line) => /^ {3}\d {2}/.test(line))).toEqual([
+      '   0  groups contractors                no: in none of its groups: contractors',
+      '   1  groups eng, ops and @example.com  matches',
+      '   2  @example.com                      would match, but an earlier one does',
+      '   3  everybody                         the base: what the matching policy does not say',
+    ])
+    expect(policyText(policyReport(config, alice), true)).toContain('\u001b[1m')
+  })
+})
