@@ -17,7 +17,7 @@ import { createPipeline } from './http/pipeline.ts'
 import { contextOf } from './http/request-context.ts'
 import { listen, type Listener } from './http/server.ts'
 import { createModelTable } from './models/resolve.ts'
-import { canonicalModelId } from './models/spellings.ts'
+import { modelNames } from './models/names.ts'
 import type { Observe } from './observe/events.ts'
 import type { OAuthDeps } from './oauth/deps.ts'
 import { startSweep } from './oauth/sweep.ts'
@@ -93,7 +93,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     public: { isReady: health.isReady, version, facts: factsFor(parts) },
     oauth: parts.oauth,
     policy: { policy: parts.policy, observe, version },
-    relay: { models: parts.models, allowsModel: parts.allowsModel },
+    relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
   })
   const handle = createPipeline({
@@ -127,8 +127,8 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
   const credentialFetch = createCredentialFetch({ allowLoopback, environment })
   const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
-  const policy = createPolicy(config.managed, canonicalModelId)
-  const allowsModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).allowsModel(modelId)
+  const policy = createPolicy(config.managed, modelNames(config.models))
+  const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
   const tokens = createTokens({ secrets: config.session.jwt_secret, issuer: publicUrl, ttlSeconds, relevantGroups: groupsInRules(config) })
@@ -137,7 +137,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   revocations.start()
   cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))
 
-  const relay = createRelay({ models, allowsModel, upstreams, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
+  const relay = createRelay({ models, judgeModel, upstreams, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const oauth: OAuthDeps = {
     publicUrl,
@@ -157,7 +157,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, allowsModel, policy, relay, oauth, verify, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, oauth, verify, nowMs, requireAdmin }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */

@@ -1,5 +1,8 @@
 // What an operator should hear of although it stops nothing. Pure.
 import { mappingWarnings } from '../models/mapping-warnings.ts'
+import { createModelRule } from '../models/model-rule.ts'
+import { modelNames } from '../models/names.ts'
+import { createModelTable } from '../models/resolve.ts'
 import { formatCidr } from '../std/cidr.ts'
 import type { ConfiguredRange } from '../std/fields.ts'
 import { isLoopbackHost } from '../std/loopback.ts'
@@ -25,7 +28,7 @@ export interface WarningOptions {
 }
 
 export function warningsOf(config: GatewayConfig, { allowLoopback }: WarningOptions): string[] {
-  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...metrics(config), ...urls(config, allowLoopback), ...mappings(config), ...policies(config), ...clientKeys(config)]
+  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...metrics(config), ...urls(config, allowLoopback), ...mappings(config), ...policies(config), ...modelLists(config), ...clientKeys(config)]
 }
 
 function admission({ oidc }: GatewayConfig): string[] {
@@ -94,6 +97,23 @@ function policies({ managed }: GatewayConfig): string[] {
     return unreachable > 0 ? [`managed.policies[${catchAll}] matches everybody: the ${unreachable === 1 ? 'policy' : `${unreachable} policies`} after it will never be used; put it last`] : []
   }
   return managed.default === 'deny' ? [] : ['managed: a person whom no policy matches may use every model and gets no settings; add a policy with match: {} or default: deny']
+}
+
+/** Names that let nothing through: to the client some of them are words for a model of its choice. */
+function modelLists({ managed, models, upstreams, auto_include_builtin_models: autoInclude }: GatewayConfig): string[] {
+  const served = createModelTable({ autoInclude, models, upstreams }).list().map(({ id }) => id)
+  const names = modelNames(models)
+  return (managed?.policies ?? []).flatMap(({ cli }, at) => {
+    const lists = { availableModels: cli?.availableModels, deniedModels: cli?.deniedModels }
+    return Object.entries(lists).flatMap(([key, list]) => {
+      if (!Array.isArray(list)) return []
+      const place = `managed.policies[${at}].cli.${key}`
+      if (list.length === 0) return key === 'availableModels' ? [`${place}: is empty, so that its people can use no model`] : []
+      const verdict = key === 'availableModels' ? undefined : 'deniedModels'
+      const means = (name: unknown) => served.some((id) => createModelRule({ [key]: [name] }, names)(id) === verdict)
+      return list.filter((name) => !means(name)).map((name) => `${place}: ${JSON.stringify(name)} is no model that is served; name ids, or families such as "opus"`)
+    })
+  })
 }
 
 function clientKeys({ managed }: GatewayConfig): string[] {

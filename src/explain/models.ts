@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../config/schema.ts'
 import { CATALOG_AS_OF } from '../models/catalog.ts'
 import { mappingWarnings } from '../models/mapping-warnings.ts'
 import { createModelTable, defaultUpstreamId, type ServedModel } from '../models/resolve.ts'
-import { canonicalModelId } from '../models/spellings.ts'
+import { modelNames } from '../models/names.ts'
 import type { Person } from '../policy/match.ts'
 import { createPolicy } from '../policy/policy.ts'
 
@@ -65,7 +65,7 @@ export async function listModels({ config: file, as, groups, json, environment, 
 
 export function modelsReport(config: GatewayConfig, person: Person | undefined): ModelsReport {
   const naming = { autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams }
-  const policy = person && createPolicy(config.managed, canonicalModelId).forPerson(person)
+  const policy = person && createPolicy(config.managed, modelNames(config.models)).forPerson(person)
   return {
     catalog_as_of: CATALOG_AS_OF,
     ...(person && { person: { email: person.email ?? null, groups: person.groups, policy: policy?.index ?? null } }),
@@ -75,7 +75,7 @@ export function modelsReport(config: GatewayConfig, person: Person | undefined):
         id: model.id,
         display_name: model.displayName,
         context_window: model.contextWindow ?? null,
-        ...(policy && { allowed: policy.allowsModel(model.id) }),
+        ...(policy && { allowed: policy.judgeModel(model.id) === undefined }),
         routes: routesOf(model, config.upstreams),
       })),
     warnings: mappingWarnings({ ...naming, overrides: config.pricing.overrides }),

@@ -4,7 +4,7 @@ import type { Outcome } from '../config/commands.ts'
 import type { Environment } from '../config/expand.ts'
 import { loadConfig } from '../config/load.ts'
 import type { GatewayConfig } from '../config/schema.ts'
-import { canonicalModelId } from '../models/spellings.ts'
+import { modelNames } from '../models/names.ts'
 import { isCatchAll, mismatch, type Match, type Person } from '../policy/match.ts'
 import type { Settings } from '../policy/merge.ts'
 import { createPolicy } from '../policy/policy.ts'
@@ -49,7 +49,7 @@ export async function explainPolicy({ config: file, email, groups, json, environ
 
 export function policyReport(config: GatewayConfig, person: Person): PolicyReport {
   const policies = config.managed?.policies ?? []
-  const own = createPolicy(config.managed, canonicalModelId).forPerson(person)
+  const own = createPolicy(config.managed, modelNames(config.models)).forPerson(person)
   return {
     person: { email: person.email ?? null, groups: person.groups },
     policies: policies.map(({ match }, index) => judge(match, index, person, own.index)),

@@ -4,7 +4,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 export type Settings = { readonly [key: string]: Json }
 
 /** A base entry of these is never lost: the lists are united. */
-const UNITED = new Set(['disabledMcpjsonServers', 'deniedMcpServers', 'blockedMarketplaces'])
+const UNITED = new Set(['disabledMcpjsonServers', 'deniedMcpServers', 'deniedModels', 'blockedMarketplaces'])
 const UNITED_PERMISSIONS = new Set(['deny', 'ask'])
 /** Maps that are merged name by name; the policy's value wins. */
 const BY_KEY = new Set(['env', 'modelOverrides', 'skillOverrides'])

@@ -4,13 +4,14 @@ import type { ManagedConfig } from './config.ts'
 import { isCatchAll, matchPolicy, type Person } from './match.ts'
 import { mergeSettings, type Settings } from './merge.ts'
 import { settingsChecksum } from './checksum.ts'
+import { createModelRule, type ModelNames, type ModelVerdict } from '../models/model-rule.ts'
 
 export interface PersonPolicy {
   /** Position in `managed.policies`; undefined when none matched. */
   readonly index: number | undefined
   readonly document: ManagedDocument | undefined
-  /** Whether the person may use this catalogue or custom model id. */
-  allowsModel(modelId: string): boolean
+  /** Which list is in the way of this catalogue or custom model id; undefined when the person may use it. */
+  judgeModel(modelId: string): ModelVerdict
 }
 
 /** The answer of `GET /managed/settings`. `{}` is a policy and is not the same as none. */
@@ -24,18 +25,17 @@ export interface Policy {
   forPerson(person: Person): PersonPolicy
 }
 
-/** `canonicalId` gives the one id of every spelling of a model, or undefined for what the catalogue does not know. */
-export function createPolicy(config: ManagedConfig | undefined, canonicalId: (spelling: string) => string | undefined): Policy {
+export function createPolicy(config: ManagedConfig | undefined, names: ModelNames): Policy {
   const policies = config?.policies ?? []
   const base = policies.find(({ match }) => isCatchAll(match))?.cli as Settings | undefined
   const compiled = policies.map(({ match, cli }, index) => {
     const own = cli as Settings | undefined
-    return compile(index, isCatchAll(match) ? own : mergeOnto(base, own), canonicalId)
+    return compile(index, isCatchAll(match) ? own : mergeOnto(base, own), names)
   })
   const unmatched: PersonPolicy = {
     index: undefined,
     document: undefined,
-    allowsModel: () => config?.default !== 'deny',
+    judgeModel: () => (config?.default === 'deny' ? 'availableModels' : undefined),
   }
   return {
     forPerson(person) {
@@ -55,15 +55,8 @@ function mergeOnto(base: Settings | undefined, own: Settings | undefined): Setti
   return mergeSettings(base, own)
 }
 
-function compile(index: number, settings: Settings | undefined, canonicalId: (spelling: string) => string | undefined): PersonPolicy {
-  const listed = settings?.availableModels
-  const available = Array.isArray(listed) ? new Set(listed.map((model) => canonicalId(String(model)) ?? String(model))) : undefined
-  return {
-    index,
-    document: settings && toDocument(settings),
-    // The operator's own entry may be under any spelling of a catalogue model.
-    allowsModel: (modelId) => available === undefined || available.has(canonicalId(modelId) ?? modelId),
-  }
+function compile(index: number, settings: Settings | undefined, names: ModelNames): PersonPolicy {
+  return { index, document: settings && toDocument(settings), judgeModel: createModelRule(settings, names) }
 }
 
 function toDocument(settings: Settings): ManagedDocument {

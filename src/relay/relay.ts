@@ -6,6 +6,7 @@ import type { RequestContext } from '../http/request-context.ts'
 import type { ModelTable, ServedModel } from '../models/resolve.ts'
 import { canonicalModelId } from '../models/spellings.ts'
 import type { Observe } from '../observe/events.ts'
+import type { ModelVerdict } from '../models/model-rule.ts'
 import type { Principal } from '../principal.ts'
 import type { Surface, Upstream } from '../upstream/upstream.ts'
 import { withoutDuplicates } from '../json/edit.ts'
@@ -21,7 +22,7 @@ import { fillUsage, NO_USAGE } from './usage.ts'
 
 export interface RelayDeps {
   models: ModelTable
-  allowsModel: (principal: Principal, modelId: string) => boolean
+  judgeModel: (principal: Principal, modelId: string) => ModelVerdict
   upstreams: readonly Upstream[]
   fetch: GuardedFetch
   maxRequestBytes: number
@@ -63,7 +64,7 @@ export function createRelay(deps: RelayDeps): Relay {
     const principal = requirePrincipal(context)
     const asked = await readMessagesRequest(request, deps.maxRequestBytes)
     const model = requireModel(deps, surface, principal, asked.model, context)
-    for (const nested of nestedModels(asked)) requireModel(deps, surface, principal, nested, context)
+    for (const { place, name } of nestedModels(asked)) requireModel(deps, surface, principal, name, context, `${place}: `)
     const client = clientAbort(request)
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
     // A model may think for minutes before it says a byte.
@@ -161,18 +162,17 @@ function requirePrincipal({ principal }: RequestContext): Principal {
   return principal
 }
 
-/** A model that is served here and that the person may use; else 400 with the sentence of the contract. */
-function requireModel(deps: RelayDeps, surface: Surface, principal: Principal, model: string, context: RequestContext): ServedModel {
+/** A model that is served here and that the person may use; else 400 with the sentence of the contract, behind `place`. */
+function requireModel(deps: RelayDeps, surface: Surface, principal: Principal, model: string, context: RequestContext, place = ''): ServedModel {
   const served = deps.models.resolve(model)
   if (served === undefined) {
     denied(deps, surface, context, model, 'not_served')
-    throw new GatewayError('invalid_request', `model ${shown(model)} is not in the operator's model allowlist`)
+    throw new GatewayError('invalid_request', `${place}model ${shown(model)} is not in the operator's model allowlist`)
   }
-  if (!deps.allowsModel(principal, served.id)) {
-    denied(deps, surface, context, model, 'not_in_policy')
-    throw new GatewayError('invalid_request', `model ${shown(model)} is not in your role's availableModels allowlist`)
-  }
-  return served
+  const verdict = deps.judgeModel(principal, served.id)
+  if (verdict === undefined) return served
+  denied(deps, surface, context, model, verdict === 'deniedModels' ? 'denied_by_policy' : 'not_in_policy')
+  throw new GatewayError('invalid_request', `${place}model ${shown(model)} ${verdict === 'deniedModels' ? "is blocked by your role's deniedModels denylist" : "is not in your role's availableModels allowlist"}`)
 }
 
 function denied({ observe }: RelayDeps, surface: Surface, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {

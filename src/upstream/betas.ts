@@ -1,7 +1,7 @@
 // Which values of `anthropic-beta` go to which provider. One that a cloud does not know fails the whole request there, and
 // what it knows differs by model and region; what this table gets wrong is learned from the refusal (learned.ts).
 // Sources: the clouds' documentation, live probes published by Envoy AI Gateway and others, LiteLLM's list; November 2026.
-import { generationOf, type Generation } from './generation.ts'
+import { generationOf, type Generation } from '../models/generation.ts'
 import type { UpstreamRequest } from './upstream.ts'
 
 /** The operator's lists of an upstream. */

@@ -3,7 +3,7 @@
 import { dropPaths, type Path } from '../json/drop-paths.ts'
 import type { Edit } from '../json/edit.ts'
 import type { JsonObject } from '../json/scan.ts'
-import type { Generation } from './generation.ts'
+import type { Generation } from '../models/generation.ts'
 
 export interface FieldContext {
   readonly betas: readonly string[]

@@ -91,7 +91,7 @@ describe('a request that is not one', () => {
     { tools: [{ type: 'advisor_20260301', name: 'advisor', model: 'claude-opus-5' }] },
   ])('is refused when it names another model that is not the person’s: %j', async (more) => {
     const response = await send({ ...ask, ...more })
-    expect([response.status, (await error(response)).message]).toEqual([400, "model claude-opus-5 is not in your role's availableModels allowlist"])
+    expect([response.status, (await error(response)).message]).toEqual([400, `${Object.keys(more)[0]}.0.model: model claude-opus-5 is not in your role's availableModels allowlist`])
     expect(world.upstream.requests).toHaveLength(0)
     expect((await send({ ...ask, fallbacks: [{ model: 'claude-haiku-4-5' }] })).status).toBe(200)
   })

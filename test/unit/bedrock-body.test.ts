@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { bedrockBody, bedrockCountBody, bedrockVersion, countAnswer, foundationModel, modelSegment, withoutOwnMembers, type BedrockContext } from '../../src/upstream/aws/bedrock-body.ts'
 import { textMember } from '../../src/json/scan.ts'
-import { generationOf } from '../../src/upstream/generation.ts'
+import { generationOf } from '../../src/models/generation.ts'
 import { createRandom, type Random } from '../support/clouds/random.ts'
 import { jsonObject, offlineUpstream, upstreamRequest } from '../support/upstream-request.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { betasFor, readBetas } from '../../src/upstream/betas.ts'
-import { generationOf } from '../../src/upstream/generation.ts'
+import { generationOf } from '../../src/models/generation.ts'
 import { createRandom } from '../support/clouds/random.ts'
 import { offlineUpstream, upstreamRequest } from '../support/upstream-request.ts'
 

@@ -50,6 +50,17 @@ describe('warnings', () => {
   })
 })
 
+test('names in a policy that let nothing through are said', () => {
+  const said = (...lists: object[]) => load(complete({ managed: { policies: lists.map((cli, at) => ({ match: at === lists.length - 1 ? {} : { groups: [String(at)] }, cli })) } })).warnings.filter((warning) => warning.startsWith('managed.policies'))
+  expect(said({ availableModels: ['claude-opus-5-5', 'opus', 'claude-haiku-4-5@20251001'], deniedModels: ['claude-fable'] })).toEqual([])
+  expect(said({ availableModels: ['best', 'claude-opus-*', 'claude-opus-5'] }, { availableModels: [] }, { deniedModels: ['claude-hauku-4-5'] })).toEqual([
+    'managed.policies[0].cli.availableModels: "best" is no model that is served; name ids, or families such as "opus"',
+    'managed.policies[0].cli.availableModels: "claude-opus-*" is no model that is served; name ids, or families such as "opus"',
+    'managed.policies[1].cli.availableModels: is empty, so that its people can use no model',
+    'managed.policies[2].cli.deniedModels: "claude-hauku-4-5" is no model that is served; name ids, or families such as "opus"',
+  ])
+})
+
 test('a metrics listener that others can reach is said', () => {
   const said = (metrics: object) => load(complete({ listen: { public_url: 'https://gw.example.com', metrics } })).warnings.filter((warning) => warning.startsWith('listen.metrics'))
   expect(said({ port: 9090 })).toEqual([])

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { editObject } from '../../src/json/edit.ts'
 import { refusedFields } from '../../src/upstream/fields.ts'
-import { generationOf } from '../../src/upstream/generation.ts'
+import { generationOf } from '../../src/models/generation.ts'
 import { jsonObject } from '../support/upstream-request.ts'
 
 interface Sent {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { CATALOG } from '../../src/models/catalog.ts'
-import { generationOf } from '../../src/upstream/generation.ts'
+import { generationOf } from '../../src/models/generation.ts'
 
 describe('generationOf', () => {
   test.each([

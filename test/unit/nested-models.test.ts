@@ -13,6 +13,10 @@ describe('the models that a request names besides its own', () => {
     ['nothing elsewhere', '{"metadata":{"model":"b"},"messages":[{"model":"c"}]}', []],
     ['nothing of another shape', '{"fallbacks":{"model":"b"},"tools":[{"model":{"a":1}},7,null,[]]}', []],
   ])('are %s', (_, body, names) => {
-    expect(nestedModels(jsonObject(body))).toEqual(names)
+    expect(nestedModels(jsonObject(body)).map(({ name }) => name)).toEqual(names)
+  })
+
+  test('are told apart by where they stand', () => {
+    expect(nestedModels(jsonObject('{"tools":[{"name":"x"},{"model":"b"}],"fallbacks":["c",{"model":"d"}]}')).map(({ place }) => place)).toEqual(['tools.1.model', 'fallbacks.0', 'fallbacks.1.model'])
   })
 })

@@ -23,7 +23,7 @@ test.each([
   const principal = { issuer: 'https://i', sub: 'alice', email: undefined, name: undefined, groups: [], sid: 's', jti: 'j', expiresAt: 0 }
   const context: RequestContext = { requestId: 'r', clientIp: '127.0.0.1', principal, receivedAt: 0, idleLimit: { lift() {}, restore() {} } }
   const relay = createRelay({
-    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), allowsModel: () => true, upstreams: [upstream],
+    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream],
     fetch: async () => new Response('no', { status: typeof how === 'number' ? how : 200 }), maxRequestBytes: 1000, observe: () => {}, version: '0', nowMs: () => 0,
   })
   await relay.messages(new Request('http://gateway/v1/messages', { method: 'POST', body: '{"model":"claude-sonnet-5"}' }), context)

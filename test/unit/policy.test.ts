@@ -5,6 +5,8 @@ import { matchPolicy } from '../../src/policy/match.ts'
 import { mergeSettings } from '../../src/policy/merge.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 
+const NO_NAMES = { canonicalId: () => undefined, mappedIds: () => [] }
+
 describe('mergeSettings', () => {
   test.each([
     ['availableModels replaces', { availableModels: ['a'] }, { availableModels: ['b'] }, { availableModels: ['b'] }],
@@ -59,7 +61,7 @@ describe('settingsChecksum', () => {
 })
 
 describe('managed settings', () => {
-  const document = createPolicy({ policies: [{ match: {}, cli: { model: 'x' } }], default: 'allow' } as never, () => undefined).forPerson({ email: undefined, groups: [] }).document
+  const document = createPolicy({ policies: [{ match: {}, cli: { model: 'x' } }], default: 'allow' } as never, NO_NAMES).forPerson({ email: undefined, groups: [] }).document
   const answer = (ifNoneMatch: string | null) => managedSettingsAnswer(document as never, ifNoneMatch, '1')
 
   test('answers the document with its checksum as ETag', async () => {
@@ -86,15 +88,15 @@ describe('managed settings', () => {
   test('lets a person without a policy use every model, unless the default is deny', () => {
     const nobody = { email: undefined, groups: [] }
     const policies = [{ match: { groups: ['eng'] }, cli: {} }]
-    expect(createPolicy({ policies, default: 'allow' } as never, () => undefined).forPerson(nobody).allowsModel('m')).toBe(true)
-    expect(createPolicy({ policies, default: 'deny' } as never, () => undefined).forPerson(nobody).allowsModel('m')).toBe(false)
-    expect(createPolicy(undefined, () => undefined).forPerson(nobody).document).toBeUndefined()
+    expect(createPolicy({ policies, default: 'allow' } as never, NO_NAMES).forPerson(nobody).judgeModel('m')).toBeUndefined()
+    expect(createPolicy({ policies, default: 'deny' } as never, NO_NAMES).forPerson(nobody).judgeModel('m')).toBe('availableModels')
+    expect(createPolicy(undefined, NO_NAMES).forPerson(nobody).document).toBeUndefined()
   })
 
   test('compares models by their one id, whatever spelling the policy uses', () => {
     const canonical = (spelling: string) => (spelling.startsWith('claude-haiku-4-5') ? 'claude-haiku-4-5' : undefined)
-    const policy = createPolicy({ policies: [{ match: {}, cli: { availableModels: ['claude-haiku-4-5-20251001', 'custom'] } }], default: 'allow' } as never, canonical)
+    const policy = createPolicy({ policies: [{ match: {}, cli: { availableModels: ['claude-haiku-4-5-20251001', 'custom'] } }], default: 'allow' } as never, { canonicalId: canonical, mappedIds: () => [] })
     const person = policy.forPerson({ email: undefined, groups: [] })
-    expect(['claude-haiku-4-5', 'claude-haiku-4-5-20251001', 'custom', 'claude-opus-5'].map(person.allowsModel)).toEqual([true, true, true, false])
+    expect(['claude-haiku-4-5', 'claude-haiku-4-5-20251001', 'custom', 'claude-opus-5'].map(person.judgeModel)).toEqual([undefined, undefined, undefined, 'availableModels'])
   })
 })

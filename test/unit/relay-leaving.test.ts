@@ -20,7 +20,7 @@ function setup(fetch: GuardedFetch, changes: Partial<Upstream> = {}) {
   }
   const observed: Observation[] = []
   const relay = createRelay({
-    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), allowsModel: () => true, upstreams: [upstream], fetch,
+    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream], fetch,
     maxRequestBytes: 1000, observe: (one) => void observed.push(one), version: '0', nowMs: () => 0,
   })
   const leaving = new AbortController()

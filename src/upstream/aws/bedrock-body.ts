@@ -3,7 +3,7 @@ import type { Path } from '../../json/drop-paths.ts'
 import { editObject } from '../../json/edit.ts'
 import { isArrayAt, itemsOf, scanObject, type JsonObject } from '../../json/scan.ts'
 import { refusedFields } from '../fields.ts'
-import type { Generation } from '../generation.ts'
+import type { Generation } from '../../models/generation.ts'
 
 export interface BedrockContext {
   /** The client's `anthropic-version`. */
