@@ -3,6 +3,8 @@
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type Settings = { readonly [key: string]: Json }
 
+type Both = (name: string, base: Json, own: Json) => Json
+
 /** A base entry of these is never lost: the lists are united. */
 const UNITED = new Set(['disabledMcpjsonServers', 'deniedMcpServers', 'deniedModels', 'blockedMarketplaces'])
 const UNITED_PERMISSIONS = new Set(['deny', 'ask'])
@@ -11,13 +13,10 @@ const BY_KEY = new Set(['env', 'modelOverrides', 'skillOverrides'])
 
 /** The policy's settings merged onto the catch-all's. Every other key of the policy replaces the base's. */
 export function mergeSettings(base: Settings, policy: Settings): Settings {
-  const merged: Record<string, Json> = { ...base }
-  for (const [key, value] of Object.entries(policy)) merged[key] = mergeKey(key, base[key], value)
-  return merged
+  return overlay(base, policy, mergeKey)
 }
 
-function mergeKey(key: string, base: Json | undefined, value: Json): Json {
-  if (base === undefined) return value
+function mergeKey(key: string, base: Json, value: Json): Json {
   if (UNITED.has(key)) return unite(base, value)
   if (key === 'permissions') return mergeObjects(base, value, (name, old, own) => (UNITED_PERMISSIONS.has(name) ? unite(old, own) : own))
   if (key === 'hooks') return mergeObjects(base, value, (_, old, own) => unite(old, own))
@@ -25,14 +24,21 @@ function mergeKey(key: string, base: Json | undefined, value: Json): Json {
   return value
 }
 
-function mergeObjects(base: Json, value: Json, both: (name: string, base: Json, own: Json) => Json): Json {
-  if (!isObject(base) || !isObject(value)) return value
-  const merged: Record<string, Json> = { ...base }
+function mergeObjects(base: Json, value: Json, both: Both): Json {
+  return isObject(base) && isObject(value) ? overlay(base, value, both) : value
+}
+
+/**
+ * The own members of `base`, then of `value`; what both have is settled by `both`. Through a Map, because assigning to
+ * an object loses a member named `__proto__`.
+ */
+function overlay(base: Settings, value: Settings, both: Both): Settings {
+  const merged = new Map(Object.entries(base))
   for (const [name, own] of Object.entries(value)) {
-    const old = base[name]
-    merged[name] = old === undefined ? own : both(name, old, own)
+    const old = merged.get(name)
+    merged.set(name, old === undefined ? own : both(name, old, own))
   }
-  return merged
+  return Object.fromEntries(merged)
 }
 
 function unite(base: Json, value: Json): Json {
