@@ -32,7 +32,7 @@ export function createApp(parts: Parts): AnyElysia {
     })
     .use(publicRoutes(parts.public)) //   / /healthz /readyz /protocol /api/hello
     .use(oauthRoutes(parts.oauth)) //     /.well-known/* /oauth/* /device
-    .use(policyRoutes(parts.policy)) //   /managed/settings
+    .use(policyRoutes(parts.policy)) //   /managed/settings /user/bootstrap
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
 }

@@ -92,7 +92,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
     public: { isReady: health.isReady, version, facts: factsFor(parts) },
     oauth: parts.oauth,
-    policy: { policy: parts.policy, observe, version },
+    policy: { policy: parts.policy, models: parts.models, observe, version, publicUrl, ttlSeconds: parts.ttlSeconds, now: parts.now },
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
   })
@@ -157,7 +157,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, oauth, verify, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, oauth, verify, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */

@@ -20,7 +20,7 @@ const CLAUDE_CODE = new Set(
   feedbackDrafts feedbackSurveyRate fileCheckpointingEnabled fileSuggestion footerLinksRegexes forceLoginGatewayUrl
   forceLoginMethod forceLoginOrgUUID forceRemoteSettingsRefresh gcpAuthRefresh hooks httpHookAllowedEnvVars
   includeCoAuthoredBy includeGitInstructions inputNeededNotifEnabled isolatePeerMachines keybindingFlavor language
-  managedSourcesBehavior minimumVersion model modelOverrides modelPicker modelPricing otelHeadersHelper outputStyle
+  managedMcpServers managedSourcesBehavior minimumVersion model modelOverrides modelPicker modelPricing otelHeadersHelper outputStyle
   parentSettingsBehavior permissionExplainerEnabled permissions plansDirectory pluginConfigs pluginSuggestionMarketplaces
   pluginTrustMessage policyHelper preferredNotifChannel prefersReducedMotion processWrapper promptCacheTtl
   promptSuggestionEnabled prUrlTemplate remote remoteControlAtStartup requiredMaximumVersion requiredMinimumVersion
@@ -34,22 +34,32 @@ const CLAUDE_CODE = new Set(
   worktree wslInheritsWindowsSettings`.split(/\s+/),
 )
 
-/** Keys of Claude Desktop: https://claude.com/docs/third-party/claude-desktop/configuration. Those of the connection go by their beginning. */
+/** Keys of Claude Desktop that a gateway may deliver: https://claude.com/docs/third-party/claude-desktop/configuration. */
 const CLAUDE_DESKTOP = new Set(
-  `allowedPluginMarketplaces allowedWorkspaceFolders autoModeEnabled autoUpdaterEnforcementHours banner builtinToolPolicy
-  chatAdvancedFileAnalysisEnabled chatTabEnabled claudeAiImport coworkEgressAllowedHosts coworkTabEnabled deploymentDisplayName
-  deploymentDisplaySubtitle deploymentOrganizationUuid disableAutoUpdates disableBundledSkills disableDeepLinkRegistration
-  disableDeploymentModeChooser disabledBuiltinTools disableEssentialTelemetry disableFeatureDiscovery
-  disableNonessentialServices disableNonessentialTelemetry endUserAttribution isClaudeCodeForDesktopEnabled
-  isDesktopExtensionDirectoryEnabled isDesktopExtensionEnabled isDesktopExtensionSignatureRequired isLocalDevMcpEnabled
-  managedMcpServers mcpPersistentAlwaysAllowEnabled microsoftAuthBroker modelDiscoveryEnabled organizationPluginsUrl
-  orgPluginSettings requireCoworkFullVmSandbox secureVmFeaturesEnabled skillCreationEnabled toolSearchEnabled
-  updateViaUpdatesHost userContentRendererUrl userPluginMarketplacesEnabled userPluginUploadsEnabled`.split(/\s+/),
+  `allowedPluginMarketplaces allowedPluginMcpServers allowedWorkspaceFolders allowOptionalClientAuth
+  alwaysStartWithDefaultModel autoModeEnabled autoUpdaterEnforcementHours banner blockReadsOutsideWorkingDirectories
+  builtinBrowserAllowedDomains builtinBrowserBlockedDomains builtinBrowserDefaultDomainPolicy builtinBrowserEnabled
+  builtinToolPolicy chatAdvancedFileAnalysisEnabled chatSessionRetentionDays chatTabEnabled claudeAiImport
+  claudeCodeProcessWrapperEnabled claudeInChromeEnabled claudeInChromePasswordManagersEnabled codeAllowedRepositories
+  codeSessionRetentionDays configRecheckIntervalMinutes coworkEgressAllowedHosts coworkSessionRetentionDays
+  coworkTabEnabled coworkVmIpv6Enabled dangerousMaxVersion defaultModelEffort deniedPluginMcpServers
+  deploymentDisplayName deploymentDisplaySubtitle deploymentOrganizationUuid desktopHome dictationEnabled
+  disableAutoUpdates disableBundledSkills disableBypassPermissionsMode disableConfigDeprecationWarnings
+  disabledBuiltinTools disableDeepLinkRegistration disableDeploymentModeChooser disableEssentialTelemetry
+  disableFeatureDiscovery disableLocalConfigCache disableNonessentialServices disableNonessentialTelemetry
+  disableWslSessions endUserAttribution inferenceMaxTokensPerWindow inferenceModelPricing inferenceModelPricingEnabled
+  inferenceModelPricingMultiplier inferenceTokenWindowHours isClaudeCodeForDesktopEnabled isDesktopExtensionEnabled
+  isDesktopExtensionSignatureRequired isLocalDevMcpEnabled keepAwakeEnabled managedMcpServers
+  mcpPersistentAlwaysAllowEnabled mcpScheduledTaskApprovalLifetimeDays mcpToolTimeoutSec microsoftAuthBroker
+  microsoftAuthDefaultAccount modelCatalogEnabled modelCatalogUrl modelDiscoveryEnabled modelPrefer1mContext
+  organizationInstructions organizationPluginsUrl orgPluginSettings otlpContentCapture otlpDesktopLogLevel
+  otlpTracesEnabled relaunchEnforcementHours requireCoworkFullVmSandbox scheduledTasksEnabled sharingEndpoint
+  skillCreationEnabled skipWebFetchPreflight sshClientPath sshTransport toolSearchEnabled updateViaUpdatesHost
+  usageMetricsEnabled userContentRendererUrl userPluginMarketplacesEnabled userPluginUploadsEnabled`.split(/\s+/),
 )
-const CONNECTION = /^(inference|otlp)[A-Z]/
 
 /** Keys of a policy's document that its client is not known to read, and the keys it is known to read. */
-export function unknownClientKeys(client: 'cli' | 'desktop', document: Readonly<Record<string, unknown>>): { unknown: string[]; known: string[] } {
-  const known = client === 'cli' ? CLAUDE_CODE : CLAUDE_DESKTOP
-  return { unknown: Object.keys(document).filter((key) => !known.has(key) && !(client === 'desktop' && CONNECTION.test(key))), known: [...known] }
+export function unknownClientKeys(client: 'cli' | 'code' | 'desktop', document: Readonly<Record<string, unknown>>): { unknown: string[]; known: string[] } {
+  const known = client === 'desktop' ? CLAUDE_DESKTOP : CLAUDE_CODE
+  return { unknown: Object.keys(document).filter((key) => !known.has(key)), known: [...known] }
 }

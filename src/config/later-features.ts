@@ -2,7 +2,7 @@ import type { GatewayConfig } from './schema.ts'
 
 /** Sentences about sections that are read and checked, and do nothing yet. */
 export function laterFeatures(config: GatewayConfig): string[] {
-  const { admin, enforcement, pricing, quotas, telemetry, service_identities, oidc, managed } = config
+  const { admin, enforcement, pricing, quotas, telemetry, service_identities, oidc } = config
   const sentences: [unknown, string][] = [
     [admin, 'admin: accepted; spend limits, reports and the admin API are not served by this version'],
     [enforcement.reserve || enforcement.fail_closed_on_error, 'enforcement: accepted; caps are not enforced by this version'],
@@ -12,7 +12,6 @@ export function laterFeatures(config: GatewayConfig): string[] {
     [telemetry?.resource_attributes, 'telemetry.resource_attributes: accepted; not pushed to clients by this version'],
     [service_identities.length, 'service_identities: accepted; workload sign-in is not served by this version'],
     [oidc.length > 1, `oidc: accepted; this version signs in with the first issuer, ${oidc[0]?.issuer}, alone`],
-    [managed?.policies.some(({ desktop, code }) => desktop ?? code), 'managed.policies: desktop and code are accepted; this version serves cli alone'],
   ]
   return sentences.filter(([applies]) => Boolean(applies)).map(([, sentence]) => sentence)
 }

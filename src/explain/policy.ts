@@ -4,7 +4,9 @@ import type { Outcome } from '../config/commands.ts'
 import type { Environment } from '../config/expand.ts'
 import { loadConfig } from '../config/load.ts'
 import type { GatewayConfig } from '../config/schema.ts'
+import { createModelTable } from '../models/resolve.ts'
 import { modelNames } from '../models/names.ts'
+import { desktopSettings } from '../policy/desktop.ts'
 import { isCatchAll, mismatch, type Match, type Person } from '../policy/match.ts'
 import type { Settings } from '../policy/merge.ts'
 import { createPolicy } from '../policy/policy.ts'
@@ -27,6 +29,10 @@ export interface PolicyReport {
   readonly policy: number | null
   /** What `GET /managed/settings` answers; null for 404. */
   readonly cli: { readonly checksum: string; readonly settings: Settings } | null
+  /** What the policy decides of `GET /user/bootstrap`, the configuration of Claude Desktop; null for 404. */
+  readonly desktop: Settings | null
+  /** What the Code tab of Claude Desktop does with the settings of `cli`; null without either. */
+  readonly code_tab: 'withheld' | 'offered' | 'required' | null
   /** Those of the models that the person may use. */
   readonly models: readonly ModelEntry[]
 }
@@ -50,11 +56,14 @@ export async function explainPolicy({ config: file, email, groups, json, environ
 export function policyReport(config: GatewayConfig, person: Person): PolicyReport {
   const policies = config.managed?.policies ?? []
   const own = createPolicy(config.managed, modelNames(config.models)).forPerson(person)
+  const desktop = desktopSettings(own, createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams }))
   return {
     person: { email: person.email ?? null, groups: person.groups },
     policies: policies.map(({ match }, index) => judge(match, index, person, own.index)),
     policy: own.index ?? null,
     cli: own.document === undefined ? null : { checksum: own.document.checksum, settings: own.document.settings },
+    desktop: desktop ?? null,
+    code_tab: desktop === undefined || own.document === undefined ? null : own.codeTab,
     models: modelsReport(config, person).models.filter(({ allowed }) => allowed),
   }
 }
@@ -71,7 +80,7 @@ const COLORED: typeof PLAIN = { bold: (text) => `\u001b[1m${text}\u001b[0m`, dim
 
 export function policyText(report: PolicyReport, color: boolean): string {
   const paint = color ? COLORED : PLAIN
-  const { person, policies, cli, models } = report
+  const { person, policies, cli, desktop, code_tab, models } = report
   const who = `${person.email ?? 'Somebody without an e-mail address'}, ${person.groups.length === 0 ? 'in no group' : `in ${person.groups.join(', ')}`}`
   const width = Math.max(0, ...policies.map(({ match }) => Bun.stringWidth(matcherText(match))))
   const judged = policies.map((one) => policyLine(one, width, paint))
@@ -84,10 +93,20 @@ export function policyText(report: PolicyReport, color: boolean): string {
     paint.bold('Settings that Claude Code gets'),
     ...(cli === null ? ['  none: GET /managed/settings answers 404'] : [`  ${paint.dim(cli.checksum)}`, indented(JSON.stringify(cli.settings, null, 2))]),
     '',
+    paint.bold('Settings that Claude Desktop gets'),
+    ...(desktop === null ? ['  none: GET /user/bootstrap answers 404'] : [indented(JSON.stringify(desktop, null, 2))]),
+    ...(code_tab === null ? [] : [`  ${paint.dim(CODE_TAB[code_tab])}`]),
+    '',
     paint.bold('Models'),
     ...(models.length === 0 ? ['none'] : modelLines(models, false, color)).map((line) => `  ${line}`),
     '',
   ].join('\n')
+}
+
+const CODE_TAB: Readonly<Record<NonNullable<PolicyReport['code_tab']>, string>> = {
+  withheld: 'Its Code tab gets none of the settings of Claude Code.',
+  offered: 'Its Code tab may run without the settings of Claude Code: write them under `code` to require them.',
+  required: 'Its Code tab starts only on machines that take the settings of Claude Code from this gateway.',
 }
 
 const WORDS: Readonly<Record<Judged['outcome'], string>> = {

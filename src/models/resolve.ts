@@ -19,6 +19,8 @@ export interface ServedModel {
   readonly displayName: string
   /** Tokens; unknown for the operator's own. */
   readonly contextWindow: number | undefined
+  /** Takes prompts of a million tokens; for the operator's own, when every model it is mapped to does. */
+  readonly takesLongContext: boolean
   /** What this upstream calls the model that was asked for as `spelling`; undefined when it does not serve it. */
   upstreamId(upstream: UpstreamNaming, spelling: string): string | undefined
 }
@@ -64,6 +66,7 @@ function fromCatalog(model: CatalogModel): ServedModel {
     id: model.id,
     displayName: model.displayName,
     contextWindow: model.contextWindow,
+    takesLongContext: isLong(model),
     upstreamId: (upstream, spelling) => {
       const id = providerId(model, upstream, withoutWindowSuffix(spelling))
       return id !== undefined && serves(upstream, [model.id, id]) ? id : undefined
@@ -77,12 +80,17 @@ function fromConfig(config: ModelConfig, known: CatalogModel | undefined): Serve
     id: config.id,
     displayName: config.label ?? known?.displayName ?? config.id,
     contextWindow: known?.contextWindow,
+    takesLongContext: (known === undefined ? Object.values(config.upstream_model).map(catalogModel) : [known]).every(isLong),
     upstreamId: (upstream, spelling) => {
       const own = config.upstream_model[upstream.name]
       const id = own ?? (known && providerId(known, upstream, withoutWindowSuffix(spelling)))
       return id !== undefined && serves(upstream, [config.id, id, (known ?? catalogModel(id))?.id ?? id]) ? id : undefined
     },
   }
+}
+
+function isLong(model: CatalogModel | undefined): boolean {
+  return (model?.contextWindow ?? 0) >= 1_000_000
 }
 
 /** What the client asked for where the provider has it under that very name, else the provider's default form. */

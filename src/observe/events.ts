@@ -45,6 +45,8 @@ export type AuditEvent = RequestFacts &
         cache_write_1h_tokens?: number
       } & PersonFacts)
     | ({ evt: 'inference.denied'; path: string; model: string; reason: string } & PersonFacts)
+    | ({ evt: 'desktop_bootstrap.serve'; policy: number | null } & PersonFacts)
+    | ({ evt: 'desktop_bootstrap.denied'; policy: number | null; reason: 'no_policy_matched' | 'policy_not_opted_in' } & PersonFacts)
     | ({ evt: 'managed.serve'; policy: number | null; checksum?: string; status: number } & PersonFacts)
   )
 

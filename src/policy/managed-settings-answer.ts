@@ -1,15 +1,22 @@
 import type { ManagedDocument } from './policy.ts'
 
-/** 200 with the document, or 304 when `If-None-Match` names it. `*` is answered as if it were absent. */
-export function managedSettingsAnswer(document: ManagedDocument, ifNoneMatch: string | null, version: string): Response {
+export interface SettingsQuery {
+  readonly ifNoneMatch: string | null
+  /** The Code tab of Claude Desktop must not run without the document. */
+  readonly isRequired: boolean
+  readonly version: string
+}
+
+/**
+ * 200 with the document, or 304 when `If-None-Match` names it. `*` is how the Code tab of Claude Desktop asks, on a machine
+ * that does not take this gateway's settings, whether it may start: 304 where the settings are required, else as if absent.
+ */
+export function managedSettingsAnswer(document: ManagedDocument, { ifNoneMatch, isRequired, version }: SettingsQuery): Response {
   const etag = `"${document.checksum}"`
-  const headers = {
-    etag,
-    // One person's document must never be another's, whatever stands between.
-    'cache-control': 'private, no-cache',
-    vary: 'authorization, x-api-key',
-    'x-cc-gateway-version': version,
-  }
+  const own = { vary: 'authorization, x-api-key, user-agent', 'x-cc-gateway-version': version }
+  if (ifNoneMatch?.trim() === '*' && isRequired) return new Response(null, { status: 304, headers: { ...own, 'cache-control': 'no-store' } })
+  // One person's document must never be another's, whatever stands between.
+  const headers = { ...own, etag, 'cache-control': 'private, no-cache' }
   if (namesEtag(ifNoneMatch, etag)) return new Response(null, { status: 304, headers })
   return new Response(document.body, { headers: { ...headers, 'content-type': 'application/json' } })
 }

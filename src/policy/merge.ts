@@ -16,6 +16,15 @@ export function mergeSettings(base: Settings, policy: Settings): Settings {
   return overlay(base, policy, mergeKey)
 }
 
+/** The policy's settings of Claude Desktop merged onto the catch-all's: what the base keeps from people stays kept from them. */
+export function mergeDesktop(base: Settings, policy: Settings): Settings {
+  return overlay(base, policy, (key, old, own) => {
+    if (key === 'disabledBuiltinTools') return unite(old, own)
+    if (key === 'builtinToolPolicy') return mergeObjects(old, own, (_, rule, ownRule) => (rule === 'allow' ? ownRule : rule))
+    return own
+  })
+}
+
 function mergeKey(key: string, base: Json, value: Json): Json {
   if (UNITED.has(key)) return unite(base, value)
   if (key === 'permissions') return mergeObjects(base, value, (name, old, own) => (UNITED_PERMISSIONS.has(name) ? unite(old, own) : own))

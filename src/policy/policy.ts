@@ -1,8 +1,8 @@
 // What each person may use and what their client is told, worked out once at boot: a request only looks it up.
 import type { Principal } from '../principal.ts'
-import type { ManagedConfig } from './config.ts'
+import type { ManagedConfig, PolicyConfig } from './config.ts'
 import { isCatchAll, matchPolicy, type Person } from './match.ts'
-import { mergeSettings, type Settings } from './merge.ts'
+import { mergeDesktop, mergeSettings, type Settings } from './merge.ts'
 import { settingsChecksum } from './checksum.ts'
 import { createModelRule, type ModelNames, type ModelVerdict } from '../models/model-rule.ts'
 
@@ -10,6 +10,10 @@ export interface PersonPolicy {
   /** Position in `managed.policies`; undefined when none matched. */
   readonly index: number | undefined
   readonly document: ManagedDocument | undefined
+  /** How the document concerns the Code tab of Claude Desktop: not at all, offered to it, or required of it. */
+  readonly codeTab: 'withheld' | 'offered' | 'required'
+  /** What Claude Desktop itself is told; undefined when it is not opted in. */
+  readonly desktop: Settings | undefined
   /** Which list is in the way of this catalogue or custom model id; undefined when the person may use it. */
   judgeModel(modelId: string): ModelVerdict
 }
@@ -27,14 +31,13 @@ export interface Policy {
 
 export function createPolicy(config: ManagedConfig | undefined, names: ModelNames): Policy {
   const policies = config?.policies ?? []
-  const base = policies.find(({ match }) => isCatchAll(match))?.cli as Settings | undefined
-  const compiled = policies.map(({ match, cli }, index) => {
-    const own = cli as Settings | undefined
-    return compile(index, isCatchAll(match) ? own : mergeOnto(base, own), names)
-  })
+  const base = policies.find(({ match }) => isCatchAll(match))
+  const compiled = policies.map((policy, index) => compile(index, policy, isCatchAll(policy.match) ? undefined : base, names))
   const unmatched: PersonPolicy = {
     index: undefined,
     document: undefined,
+    codeTab: 'offered',
+    desktop: undefined,
     judgeModel: () => (config?.default === 'deny' ? 'availableModels' : undefined),
   }
   return {
@@ -50,13 +53,31 @@ export function personOf(principal: Principal): Person {
   return { email: principal.email, groups: principal.groups }
 }
 
-function mergeOnto(base: Settings | undefined, own: Settings | undefined): Settings | undefined {
-  if (base === undefined || own === undefined) return own ?? base
-  return mergeSettings(base, own)
+function compile(index: number, own: PolicyConfig, base: PolicyConfig | undefined, names: ModelNames): PersonPolicy {
+  const settings = mergeOnto(base && settingsIn(base), settingsIn(own), mergeSettings) ?? {}
+  return {
+    index,
+    document: toDocument(settings),
+    codeTab: codeTabOf(settings, own, base),
+    desktop: mergeOnto(base?.desktop, own.desktop, mergeDesktop),
+    judgeModel: createModelRule(settings, names),
+  }
 }
 
-function compile(index: number, settings: Settings | undefined, names: ModelNames): PersonPolicy {
-  return { index, document: settings && toDocument(settings), judgeModel: createModelRule(settings, names) }
+/** The settings of Claude Code in a policy, under either of their names. */
+export function settingsIn({ cli, code }: PolicyConfig): Settings | undefined {
+  return (cli ?? code) as Settings | undefined
+}
+
+/** Nothing can be required of a client by a document that says nothing. */
+function codeTabOf(settings: Settings, own: PolicyConfig, base: PolicyConfig | undefined): PersonPolicy['codeTab'] {
+  if ((own.code ?? base?.code) !== undefined && Object.keys(settings).length > 0) return 'required'
+  return (own.serve_to_desktop ?? base?.serve_to_desktop ?? true) ? 'offered' : 'withheld'
+}
+
+function mergeOnto(base: unknown, own: unknown, merge: (base: Settings, own: Settings) => Settings): Settings | undefined {
+  if (base === undefined || own === undefined) return (own ?? base) as Settings | undefined
+  return merge(base as Settings, own as Settings)
 }
 
 function toDocument(settings: Settings): ManagedDocument {

@@ -4,6 +4,7 @@ import { anthropicError } from '../http/errors/anthropic.ts'
 import { contextOf, principalOf } from '../http/request-context.ts'
 import type { ModelTable, ServedModel } from '../models/resolve.ts'
 import type { ModelVerdict } from '../models/model-rule.ts'
+import { usableModels } from '../models/usable-models.ts'
 import type { Principal } from '../principal.ts'
 
 export interface ModelRoutesDeps {
@@ -16,7 +17,7 @@ export function relayRoutes({ models, judgeModel }: ModelRoutesDeps) {
   return new Elysia({ name: 'relay' })
     .get('/v1/models', ({ request }) => {
       const principal = principalOf(request)
-      const data = models.list().filter(({ id }) => judgeModel(principal, id) === undefined).map(describeModel)
+      const data = usableModels(models, (id) => judgeModel(principal, id)).map(describeModel)
       return Response.json({ data, has_more: false, first_id: null, last_id: null })
     })
     .get('/v1/models/:id', ({ request, params }) => {

@@ -6,6 +6,7 @@ const oidc = (changes: Values) => complete({ oidc: { ...OIDC, ...changes } })
 const session = (changes: Values) => complete({ session: { jwt_secret: 'x'.repeat(40), ...changes } })
 const upstream = (...upstreams: Values[]) => complete({ upstreams })
 const policy = (value: Values) => complete({ managed: { policies: [value] } })
+const desktop = (value: Values) => policy({ match: {}, desktop: value })
 const collector = (value: Values) => complete({ telemetry: { forward_to: [value] } })
 const price = { upstream: 'anthropic', model: 'm', input: 1, output: 1, cache_read: 1, cache_write: 1 }
 
@@ -156,16 +157,24 @@ describe('managed', () => {
     ...['', ' ', '@', '@@example.com', 'a@b.c', 'a b.c', 'a.b,c.d'].map((domain): Case => [`the domain ${JSON.stringify(domain)}`, policy({ match: { email_domain: domain } }), `managed.policies[0].match.email_domain: ${DOMAIN}`]),
     ['a domain that is empty', policy({ match: { email_domain: null } }), 'managed.policies[0].match.email_domain: must be a domain'],
     ['a mistyped matcher', policy({ match: { group: ['a'] } }), 'managed.policies[0].match.group: unknown key; did you mean groups?'],
-    ['servers in cli', policy({ match: {}, cli: { mcpServers: {} } }), 'managed.policies[0].cli.mcpServers: cannot be delivered to Claude Code; put it into its managed-mcp.json'],
-    ['servers in its other name', policy({ match: {}, settings: { mcpServers: {} } }), 'managed.policies[0].settings.mcpServers: cannot be delivered to Claude Code; put it into its managed-mcp.json'],
+    ['servers in cli', policy({ match: {}, cli: { mcpServers: {} } }), 'managed.policies[0].cli.mcpServers: cannot be delivered to Claude Code; managedMcpServers can, with servers of http and sse alone'],
+    ['servers in its other name', policy({ match: {}, settings: { mcpServers: {} } }), 'managed.policies[0].settings.mcpServers: cannot be delivered to Claude Code; managedMcpServers can, with servers of http and sse alone'],
     ['both names of cli', policy({ match: {}, cli: {}, settings: {} }), 'managed.policies[0].settings: is another name for cli; give one of them'],
+    ['cli beside code', policy({ match: {}, cli: {}, code: {} }), 'managed.policies[0].code: is another name for cli; give one of them'],
+    ['settings for the Code tab that are kept from it', policy({ match: {}, code: {}, serve_to_desktop: false }), 'managed.policies[0].serve_to_desktop: contradicts code, whose settings the Code tab of Claude Desktop must take'],
+    ['servers in code', policy({ match: {}, code: { mcpServers: {} } }), 'managed.policies[0].code.mcpServers: cannot be delivered to Claude Code; managedMcpServers can, with servers of http and sse alone'],
     ['cli that is a list', policy({ match: {}, cli: [] }), 'managed.policies[0].cli: must be a mapping'],
     ['one model in place of a list, which would allow every model', policy({ match: {}, cli: { availableModels: 'claude-sonnet-5' } }), 'managed.policies[0].cli.availableModels: must be a list'],
     ['models that are no text', policy({ match: {}, cli: { availableModels: [{ id: 'm' }] } }), 'managed.policies[0].cli.availableModels: must be a list of model ids'],
     ['one denial in place of a list, which would drop the base', policy({ match: {}, cli: { permissions: { deny: 'WebFetch' } } }), 'managed.policies[0].cli.permissions.deny: must be a list of text'],
     ['hooks of an event that are no list', policy({ match: {}, cli: { hooks: { Stop: {} } } }), 'managed.policies[0].cli.hooks.Stop: must be a list'],
     ['an environment that is a list', policy({ match: {}, cli: { env: [] } }), 'managed.policies[0].cli.env: must be a mapping'],
-    ['what the gateway computes for the desktop', policy({ match: {}, desktop: { inferenceModels: [], otlpEndpoint: 'x' } }), 'managed.policies[0].desktop.inferenceModels: follows from the gateway itself and cannot be set', 'managed.policies[0].desktop.otlpEndpoint: follows from the gateway itself and cannot be set'],
+    ['what the gateway computes for the desktop', desktop({ inferenceModels: [], otlpEndpoint: 'x', inferenceSessionLifetimeSec: 1, expiresAt: 1 }), ...['inferenceModels', 'otlpEndpoint', 'inferenceSessionLifetimeSec', 'expiresAt'].map((key) => `managed.policies[0].desktop.${key}: follows from the gateway itself and cannot be set`)],
+    ['what the desktop takes from its device alone', desktop({ bootstrapUrl: 'https://x.example', trustBootstrapDelivery: true }), ...['bootstrapUrl', 'trustBootstrapDelivery'].map((key) => `managed.policies[0].desktop.${key}: is taken from the device alone; set it in its managed configuration (MDM)`)],
+    ['what would take the desktop elsewhere', desktop({ selfHostedUrl: 'https://x.example' }), 'managed.policies[0].desktop.selfHostedUrl: would take Claude Desktop away from this gateway and its rules'],
+    ['a key of the desktop without a value', desktop({ banner: null, deploymentDisplayName: '' }), ...['banner', 'deploymentDisplayName'].map((key) => `managed.policies[0].desktop.${key}: must not be empty; leave the key out for the default of Claude Desktop`)],
+    ['one tool in place of a list, which would drop the base', desktop({ disabledBuiltinTools: 'WebFetch', coworkEgressAllowedHosts: [1] }), ...['disabledBuiltinTools', 'coworkEgressAllowedHosts'].map((key) => `managed.policies[0].desktop.${key}: must be a list of text`)],
+    ['rules of tools that are a list', desktop({ builtinToolPolicy: ['Bash'] }), 'managed.policies[0].desktop.builtinToolPolicy: must be a mapping'],
     ['another default', complete({ managed: { default: 'ask' } }), 'managed.default: must be one of allow, deny'],
   ])
 })

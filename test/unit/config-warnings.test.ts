@@ -34,7 +34,10 @@ describe('warnings', () => {
     ['a policy after the one for everybody', policies(everybody, group), 'managed.policies[0] matches everybody: the policy after it will never be used; put it last'],
     ['policies after the one for everybody', policies(group, everybody, group, group), 'managed.policies[1] matches everybody: the 2 policies after it will never be used; put it last'],
     ['a mistyped key of Claude Code', policies({ ...everybody, cli: { availableModel: [], model: 'x' } }), 'managed.policies[0].cli.availableModel: not a key this version knows; did you mean availableModels? It is delivered as it is'],
-    ['a new key of Claude Desktop', policies({ ...everybody, desktop: { quantumTabEnabled: true, banner: {}, inferenceSessionLifetimeSec: 1 } }), 'managed.policies[0].desktop.quantumTabEnabled: not a key this version knows. It is delivered as it is'],
+    ['a new key of Claude Desktop', policies({ ...everybody, desktop: { quantumTabEnabled: true, banner: {}, chatTabEnabled: false, inferenceMaxTokensPerWindow: 1 } }), 'managed.policies[0].desktop.quantumTabEnabled: not a key this version knows. It is delivered as it is'],
+    // B40
+    ['settings that the Code tab runs without', policies({ ...group, desktop: {} }, { match: {}, cli: { model: 'x' } }), 'managed.policies[0]: the Code tab of a Claude Desktop with the settings under desktop runs without those under cli; write them under code to require them'],
+    ['a Code tab that does not start', policies({ ...group, cli: { model: 'x' } }, { match: {}, code: { model: 'y' }, desktop: {} }), `managed.policies[0], managed.policies[1]: the Code tab of Claude Desktop starts only where the machine's own managed settings of Claude Code hold {"forceLoginGatewayUrl":"https://gw.example.com","parentSettingsBehavior":"merge"}`],
   ])('name %s', (_, config, ...warnings) => {
     expect(load(config).warnings).toEqual(warnings)
   })
@@ -83,7 +86,6 @@ describe('what this version does not serve yet', () => {
     ['resource attributes', { telemetry: { resource_attributes: { a: 'b' } } }, 'telemetry.resource_attributes: accepted; not pushed to clients by this version'],
     ['workloads', { service_identities: [{ name: 'ci', issuer: 'https://ci.example', audience: 'gw', match: { sub: 'x' } }] }, 'service_identities: accepted; workload sign-in is not served by this version'],
     ['several issuers', { oidc: [{ ...OIDC, name: 'a' }, { ...OIDC, name: 'b' }] }, 'oidc: accepted; this version signs in with the first issuer, https://idp.example.com, alone'],
-    ['the desktop', { managed: { policies: [{ match: {}, desktop: {} }] } }, 'managed.policies: desktop and code are accepted; this version serves cli alone'],
   ])('is said of %s', (_, changes, sentence) => {
     expect(said(changes)).toContain(sentence)
   })

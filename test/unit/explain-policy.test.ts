@@ -40,6 +40,18 @@ describe('an explanation', () => {
     expect(policyReport(load(complete({ managed: undefined })).config, alice).policies).toEqual([])
   })
 
+  test('says what Claude Desktop gets and what its Code tab does with the settings', () => {
+    const about = (policy: object) => {
+      const report = policyReport(load(complete({ managed: { policies: [{ match: {}, ...policy }] } })).config, alice)
+      return [report.desktop === null, report.code_tab, policyText(report, false).includes('Its Code tab')]
+    }
+    expect(policyReport(load(complete({ managed: { policies: [{ match: {}, cli: { availableModels: ['opus'], permissions: { deny: ['Bash'] } }, desktop: { banner: {} } }] } })).config, alice).desktop).toMatchObject({ banner: {}, disabledBuiltinTools: ['Bash'] })
+    expect(about({ cli: {} })).toEqual([true, null, false])
+    expect(about({ cli: { model: 'x' }, desktop: {} })).toEqual([false, 'offered', true])
+    expect(about({ cli: { model: 'x' }, desktop: {}, serve_to_desktop: false })).toEqual([false, 'withheld', true])
+    expect(about({ code: { model: 'x' }, desktop: {} })).toEqual([false, 'required', true])
+  })
+
   test('is text without colours for who asked for none, and every policy is a line of it', () => {
     const text = policyText(policyReport(config, alice), false)
     expect(text).not.toContain('\u001b')

@@ -62,7 +62,7 @@ describe('settingsChecksum', () => {
 
 describe('managed settings', () => {
   const document = createPolicy({ policies: [{ match: {}, cli: { model: 'x' } }], default: 'allow' } as never, NO_NAMES).forPerson({ email: undefined, groups: [] }).document
-  const answer = (ifNoneMatch: string | null) => managedSettingsAnswer(document as never, ifNoneMatch, '1')
+  const answer = (ifNoneMatch: string | null, isRequired = false) => managedSettingsAnswer(document as never, { ifNoneMatch, isRequired, version: '1' })
 
   test('answers the document with its checksum as ETag', async () => {
     const response = answer(null)
@@ -83,6 +83,12 @@ describe('managed settings', () => {
   test('answers the body to `*` and to another checksum', () => {
     expect(answer('*').status).toBe(200)
     expect(answer('"sha256:0"').status).toBe(200)
+  })
+
+  test('answers 304 to `*` where a client must not run without the document', async () => {
+    const response = answer('*', true)
+    expect([response.status, await response.text(), response.headers.get('cache-control'), response.headers.get('etag')]).toEqual([304, '', 'no-store', null])
+    expect(answer(null, true).status).toBe(200)
   })
 
   test('lets a person without a policy use every model, unless the default is deny', () => {
