@@ -3,12 +3,13 @@ import { mappingWarnings } from '../models/mapping-warnings.ts'
 import { createModelRule } from '../models/model-rule.ts'
 import { modelNames } from '../models/names.ts'
 import { createModelTable } from '../models/resolve.ts'
+import { CLAUDE_CODE_KEYS } from '../policy/claude-code-settings.ts'
+import { CLAUDE_DESKTOP_KEYS } from '../policy/claude-desktop-settings.ts'
 import { isCatchAll } from '../policy/match.ts'
 import { settingsIn } from '../policy/policy.ts'
 import { formatCidr } from '../std/cidr.ts'
 import type { ConfiguredRange } from '../std/fields.ts'
 import { isLoopbackHost } from '../std/loopback.ts'
-import { unknownClientKeys } from './client-keys.ts'
 import { nearest } from './nearest.ts'
 import type { GatewayConfig } from './schema.ts'
 
@@ -139,9 +140,10 @@ function modelLists({ managed, models, upstreams, auto_include_builtin_models: a
 function clientKeys({ managed }: GatewayConfig): string[] {
   return (managed?.policies ?? []).flatMap((policy, at) =>
     (['cli', 'code', 'desktop'] as const).flatMap((client) => {
-      const { unknown, known } = unknownClientKeys(client, policy[client] ?? {})
+      const known = client === 'desktop' ? CLAUDE_DESKTOP_KEYS : CLAUDE_CODE_KEYS
+      const unknown = Object.keys(policy[client] ?? {}).filter((key) => !known.has(key))
       return unknown.map((key) => {
-        const near = nearest(key, known)
+        const near = nearest(key, [...known])
         return `managed.policies[${at}].${client}.${key}: not a key this version knows${near === undefined ? '.' : `; did you mean ${near}?`} It is delivered as it is`
       })
     }),

@@ -6,6 +6,8 @@ const oidc = (changes: Values) => complete({ oidc: { ...OIDC, ...changes } })
 const session = (changes: Values) => complete({ session: { jwt_secret: 'x'.repeat(40), ...changes } })
 const upstream = (...upstreams: Values[]) => complete({ upstreams })
 const policy = (value: Values) => complete({ managed: { policies: [value] } })
+const cli = (value: Values) => policy({ match: {}, cli: value })
+const inCli = (text: string) => `managed.policies[0].cli.${text}`
 const desktop = (value: Values) => policy({ match: {}, desktop: value })
 const collector = (value: Values) => complete({ telemetry: { forward_to: [value] } })
 const price = { upstream: 'anthropic', model: 'm', input: 1, output: 1, cache_read: 1, cache_write: 1 }
@@ -164,11 +166,15 @@ describe('managed', () => {
     ['settings for the Code tab that are kept from it', policy({ match: {}, code: {}, serve_to_desktop: false }), 'managed.policies[0].serve_to_desktop: contradicts code, whose settings the Code tab of Claude Desktop must take'],
     ['servers in code', policy({ match: {}, code: { mcpServers: {} } }), 'managed.policies[0].code.mcpServers: cannot be delivered to Claude Code; managedMcpServers can, with servers of http and sse alone'],
     ['cli that is a list', policy({ match: {}, cli: [] }), 'managed.policies[0].cli: must be a mapping'],
-    ['one model in place of a list, which would allow every model', policy({ match: {}, cli: { availableModels: 'claude-sonnet-5' } }), 'managed.policies[0].cli.availableModels: must be a list'],
-    ['models that are no text', policy({ match: {}, cli: { availableModels: [{ id: 'm' }] } }), 'managed.policies[0].cli.availableModels: must be a list of model ids'],
+    ['one model in place of a list, which would allow every model', policy({ match: {}, cli: { availableModels: 'claude-sonnet-5' } }), 'managed.policies[0].cli.availableModels: must be a list of text'],
+    ['models that are no text', policy({ match: {}, cli: { availableModels: [{ id: 'm' }] } }), 'managed.policies[0].cli.availableModels: must be a list of text'],
     ['one denial in place of a list, which would drop the base', policy({ match: {}, cli: { permissions: { deny: 'WebFetch' } } }), 'managed.policies[0].cli.permissions.deny: must be a list of text'],
     ['hooks of an event that are no list', policy({ match: {}, cli: { hooks: { Stop: {} } } }), 'managed.policies[0].cli.hooks.Stop: must be a list'],
     ['an environment that is a list', policy({ match: {}, cli: { env: [] } }), 'managed.policies[0].cli.env: must be a mapping'],
+    ['values that Claude Code cannot read, so that it would run without any of them', cli({ model: 4, verbose: 'yes', env: { A: ['b'] }, deniedMcpServers: ['x'], cleanupPeriodDays: '7', language: false, sandbox: null }), ...['model: must be text', 'verbose: must be true or false', 'env.A: must be text', 'deniedMcpServers: must be a list of mappings', 'cleanupPeriodDays: must be a number', 'language: must be text', 'sandbox: must be a mapping'].map(inCli)],
+    ['a way of matching that the client does not know, which would be the wider one', cli({ availableModelsMatch: 'exactly' }), inCli('availableModelsMatch: must be one of prefix, exact')],
+    ['a mode of permissions that the client does not know', cli({ permissions: { defaultMode: 'planning' } }), inCli('permissions.defaultMode: must be one of acceptEdits, auto, bypassPermissions, default, dontAsk, plan')],
+    ['rules that deny nothing', cli({ permissions: { deny: ['bash(rm:*)', 'Bash(rm:*', ' ', 'mcp__x__y', 'Bash(a(b))', 'WebFetch'] } }), ...['[0]: must begin with the name of a tool, such as Bash', '[1]: must be Tool or Tool(content), and end with the closing )', '[2]: must not be blank'].map((text) => inCli(`permissions.deny${text}`))],
     ['what the gateway computes for the desktop', desktop({ inferenceModels: [], otlpEndpoint: 'x', inferenceSessionLifetimeSec: 1, expiresAt: 1 }), ...['inferenceModels', 'otlpEndpoint', 'inferenceSessionLifetimeSec', 'expiresAt'].map((key) => `managed.policies[0].desktop.${key}: follows from the gateway itself and cannot be set`)],
     ['what the desktop takes from its device alone', desktop({ bootstrapUrl: 'https://x.example', trustBootstrapDelivery: true }), ...['bootstrapUrl', 'trustBootstrapDelivery'].map((key) => `managed.policies[0].desktop.${key}: is taken from the device alone; set it in its managed configuration (MDM)`)],
     ['what would take the desktop elsewhere', desktop({ selfHostedUrl: 'https://x.example' }), 'managed.policies[0].desktop.selfHostedUrl: would take Claude Desktop away from this gateway and its rules'],

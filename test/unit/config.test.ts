@@ -86,7 +86,7 @@ describe('a good configuration', () => {
   })
 
   test('cannot be changed afterwards, however deep', () => {
-    const { config } = load(complete({ managed: { policies: [{ match: {}, cli: { permissions: { deny: ['a'] } } }] } }))
+    const { config } = load(complete({ managed: { policies: [{ match: {}, cli: { permissions: { deny: ['Bash'] } } }] } }))
     const cli = config.managed?.policies[0]?.cli as { permissions: { deny: string[] } }
     expect(() => cli.permissions.deny.push('b')).toThrow()
     expect(() => Object.assign(config.listen, { port: 1 })).toThrow()
