@@ -17,13 +17,13 @@ import { createPipeline } from './http/pipeline.ts'
 import { contextOf } from './http/request-context.ts'
 import { listen, type Listener } from './http/server.ts'
 import { createModelTable } from './models/resolve.ts'
-import { modelNames } from './models/names.ts'
 import type { Observe } from './observe/events.ts'
 import type { OAuthDeps } from './oauth/deps.ts'
 import { startSweep } from './oauth/sweep.ts'
 import type { OidcConfig } from './oidc/config.ts'
 import { createRelyingParty } from './oidc/relying-party.ts'
-import { createPolicy, personOf } from './policy/policy.ts'
+import { policyFrom } from './policy/policy-from.ts'
+import { personOf } from './policy/policy.ts'
 import type { Principal } from './principal.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
 import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
@@ -127,7 +127,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
   const credentialFetch = createCredentialFetch({ allowLoopback, environment })
   const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
-  const policy = createPolicy(config.managed, modelNames(config.models))
+  const policy = policyFrom(config)
   const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))

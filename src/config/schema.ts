@@ -25,7 +25,7 @@ export const gatewaySchema = mapping({
   telemetry: described(v.optional(telemetrySchema), 'OpenTelemetry of the clients. Not served yet.'),
   admin: described(v.optional(adminSchema), 'Spend limits and who sets them. Not served yet.'),
   enforcement: described(v.optional(enforcementSchema, {}), 'How spend limits are enforced. Not served yet.'),
-  pricing: described(v.optional(pricingSchema, {}), 'What tokens cost. Not served yet.'),
+  pricing: described(v.optional(pricingSchema, {}), 'What tokens cost; clients are told. Spend is not counted yet.'),
   quotas: described(v.optional(list(quotaSchema), []), 'Limits per minute, per person or group. Not served yet.'),
   access_control: described(v.optional(accessControlSchema, {}), 'Which addresses may connect, as `listen.trusted_proxies` tells them.'),
   limits: described(v.optional(limitsSchema, {}), 'How large a request may be.'),

@@ -6,9 +6,8 @@ import type { GatewayConfig } from '../config/schema.ts'
 import { CATALOG_AS_OF } from '../models/catalog.ts'
 import { mappingWarnings } from '../models/mapping-warnings.ts'
 import { createModelTable, defaultUpstreamId, type ServedModel } from '../models/resolve.ts'
-import { modelNames } from '../models/names.ts'
 import type { Person } from '../policy/match.ts'
-import { createPolicy } from '../policy/policy.ts'
+import { policyFrom } from '../policy/policy-from.ts'
 
 export interface ModelsQuery {
   readonly config: string
@@ -65,7 +64,7 @@ export async function listModels({ config: file, as, groups, json, environment, 
 
 export function modelsReport(config: GatewayConfig, person: Person | undefined): ModelsReport {
   const naming = { autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams }
-  const policy = person && createPolicy(config.managed, modelNames(config.models)).forPerson(person)
+  const policy = person && policyFrom(config).forPerson(person)
   return {
     catalog_as_of: CATALOG_AS_OF,
     ...(person && { person: { email: person.email ?? null, groups: person.groups, policy: policy?.index ?? null } }),

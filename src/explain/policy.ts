@@ -5,11 +5,10 @@ import type { Environment } from '../config/expand.ts'
 import { loadConfig } from '../config/load.ts'
 import type { GatewayConfig } from '../config/schema.ts'
 import { createModelTable } from '../models/resolve.ts'
-import { modelNames } from '../models/names.ts'
 import { desktopSettings } from '../policy/desktop.ts'
 import { isCatchAll, mismatch, type Match, type Person } from '../policy/match.ts'
 import type { Settings } from '../policy/merge.ts'
-import { createPolicy } from '../policy/policy.ts'
+import { policyFrom } from '../policy/policy-from.ts'
 import { modelLines, modelsReport, type ModelEntry } from './models.ts'
 
 export interface PolicyQuery {
@@ -55,7 +54,7 @@ export async function explainPolicy({ config: file, email, groups, json, environ
 
 export function policyReport(config: GatewayConfig, person: Person): PolicyReport {
   const policies = config.managed?.policies ?? []
-  const own = createPolicy(config.managed, modelNames(config.models)).forPerson(person)
+  const own = policyFrom(config).forPerson(person)
   const desktop = desktopSettings(own, createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams }))
   return {
     person: { email: person.email ?? null, groups: person.groups },

@@ -3,6 +3,7 @@ import type { Principal } from '../principal.ts'
 import type { ManagedConfig, PolicyConfig } from './config.ts'
 import { isCatchAll, matchPolicy, type Person } from './match.ts'
 import { mergeDesktop, mergeSettings, type Settings } from './merge.ts'
+import { withPricing } from './client-pricing.ts'
 import { settingsChecksum } from './checksum.ts'
 import { createModelRule, type ModelNames, type ModelVerdict } from '../models/model-rule.ts'
 
@@ -29,10 +30,11 @@ export interface Policy {
   forPerson(person: Person): PersonPolicy
 }
 
-export function createPolicy(config: ManagedConfig | undefined, names: ModelNames): Policy {
+/** `pricing`: what clients are told of prices, where a policy says nothing of them. */
+export function createPolicy(config: ManagedConfig | undefined, names: ModelNames, pricing?: Settings): Policy {
   const policies = config?.policies ?? []
   const base = policies.find(({ match }) => isCatchAll(match))
-  const compiled = policies.map((policy, index) => compile(index, policy, isCatchAll(policy.match) ? undefined : base, names))
+  const compiled = policies.map((policy, index) => compile(index, policy, isCatchAll(policy.match) ? undefined : base, { names, pricing }))
   const unmatched: PersonPolicy = {
     index: undefined,
     document: undefined,
@@ -53,11 +55,11 @@ export function personOf(principal: Principal): Person {
   return { email: principal.email, groups: principal.groups }
 }
 
-function compile(index: number, own: PolicyConfig, base: PolicyConfig | undefined, names: ModelNames): PersonPolicy {
+function compile(index: number, own: PolicyConfig, base: PolicyConfig | undefined, { names, pricing }: { names: ModelNames; pricing: Settings | undefined }): PersonPolicy {
   const settings = mergeOnto(base && settingsIn(base), settingsIn(own), mergeSettings) ?? {}
   return {
     index,
-    document: toDocument(settings),
+    document: toDocument(withPricing(settings, pricing)),
     codeTab: codeTabOf(settings, own, base),
     desktop: mergeOnto(base?.desktop, own.desktop, mergeDesktop),
     judgeModel: createModelRule(settings, names),

@@ -1,0 +1,53 @@
+// What tokens cost here, for clients that show it: `modelPricing` of Claude Code's settings. Pure.
+import { defaultUpstreamId, type ServedModel, type UpstreamNaming } from '../models/resolve.ts'
+import { catalogModel } from '../models/spellings.ts'
+import type { Settings } from './merge.ts'
+
+export interface Pricing {
+  readonly multiplier: number
+  readonly overrides: readonly PriceRow[]
+}
+
+/** USD per million tokens. */
+export interface PriceRow {
+  readonly upstream: string
+  readonly model: string
+  readonly input: number
+  readonly output: number
+  readonly cache_read: number
+  readonly cache_write: number
+}
+
+type PricedUpstream = UpstreamNaming & { readonly priority?: number | undefined }
+
+/** Undefined where list prices hold. A model has the price of the upstream that is asked for it first. */
+export function clientPricing({ multiplier, overrides }: Pricing, models: readonly ServedModel[], upstreams: readonly PricedUpstream[]): Settings | undefined {
+  const inTurn = upstreams.map((upstream, at) => ({ upstream, priority: upstream.priority ?? at })).sort((a, b) => a.priority - b.priority)
+  const priced = models.flatMap((model) => {
+    const first = inTurn.find(({ upstream }) => defaultUpstreamId(model, upstream) !== undefined)?.upstream
+    const row = first && priceRow(overrides, first.name, model.id, defaultUpstreamId(model, first) as string)
+    return row === undefined ? [] : [[catalogModel(model.id)?.dated ?? model.id, pricesOf(row)] as const]
+  })
+  const parts = { ...(multiplier === 1 ? {} : { multiplier }), ...(priced.length === 0 ? {} : { overrides: Object.fromEntries(priced) }) }
+  return Object.keys(parts).length === 0 ? undefined : parts
+}
+
+/** The row of what the upstream calls the model, else of the model in any spelling. */
+function priceRow(rows: readonly PriceRow[], upstream: string, modelId: string, upstreamId: string): PriceRow | undefined {
+  const own = rows.filter((row) => row.upstream === upstream)
+  const known = catalogModel(modelId)
+  return own.find(({ model }) => model.toLowerCase() === upstreamId.toLowerCase()) ?? own.find(({ model }) => model.toLowerCase() === modelId.toLowerCase() || (known !== undefined && catalogModel(model) === known))
+}
+
+function pricesOf({ input, output, cache_read, cache_write }: PriceRow) {
+  return { input, output, cacheRead: cache_read, cacheWrite: cache_write }
+}
+
+/** A policy that says anything of prices, even `{}`, keeps to it; one that sets neither part has ours beside its own. */
+export function withPricing(settings: Settings, pricing: Settings | undefined): Settings {
+  if (pricing === undefined) return settings
+  const own = settings.modelPricing as Settings | undefined
+  if (own === undefined) return { ...settings, modelPricing: pricing }
+  const isComplete = Object.keys(own).length === 0 || own.multiplier !== undefined || own.overrides !== undefined
+  return isComplete ? settings : { ...settings, modelPricing: { ...pricing, ...own } }
+}
