@@ -34,12 +34,12 @@ export interface JsonObject {
 }
 
 /** What a scan has passed; `tooMany` says why it failed. */
-interface Tally {
+export interface Tally {
   values: number
   tooMany: boolean
 }
 
-const newTally = (): Tally => ({ values: 0, tooMany: false })
+export const newTally = (): Tally => ({ values: 0, tooMany: false })
 
 /** Locates the members of a JSON object. A byte order mark, invalid UTF-8 or anything after the object is invalid. */
 export function scanObject(bytes: Uint8Array): Scan {
@@ -101,8 +101,8 @@ export function fieldsOf(bytes: Uint8Array, open: number, asked: readonly string
   return fields
 }
 
-/** Of the escapes, `\u` alone can spell such a name. */
-function isKey(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+/** Whether the key between two offsets is this name. Of the escapes, `\u` alone can spell such a name. */
+export function isKey(bytes: Uint8Array, start: number, end: number, name: string): boolean {
   let at = start + 1
   for (let letter = 0; letter < name.length; letter++) {
     const isEscape = bytes[at] === BACKSLASH && bytes[at + 1] === 0x75
@@ -153,6 +153,11 @@ export function textMember({ bytes, members }: JsonObject, name: string): string
   return member !== undefined && isStringAt(bytes, member.valueStart) ? textOf(bytes, member.valueStart, member.end) : undefined
 }
 
+/** The text of the string that begins at `at`, in JSON that `scanObject` has checked. */
+export function stringAt(bytes: Uint8Array, at: number): string {
+  return textOf(bytes, at, skipString(bytes, at))
+}
+
 /** The string between two offsets, escapes resolved, so that `mod\u0065l` is `model`. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
   const quoted = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
@@ -163,7 +168,7 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
 const kinds = new Uint8Array(MAX_DEPTH)
 
 /** Past the value at `at`, or FAILED. Without recursion: containers are kept on a stack of their kinds. */
-function skipValue(bytes: Uint8Array, from: number, tally: Tally): number {
+export function skipValue(bytes: Uint8Array, from: number, tally: Tally): number {
   let depth = 0
   let at = from
   for (;;) {
@@ -212,7 +217,7 @@ function skipKey(bytes: Uint8Array, from: number): number {
   return bytes[at] === COLON ? skipSpace(bytes, at + 1) : FAILED
 }
 
-function skipScalar(bytes: Uint8Array, at: number): number {
+export function skipScalar(bytes: Uint8Array, at: number): number {
   const byte = bytes[at]
   if (byte === QUOTE) return skipString(bytes, at)
   if (byte === MINUS || isDigit(byte)) return skipNumber(bytes, at)
@@ -222,7 +227,7 @@ function skipScalar(bytes: Uint8Array, at: number): number {
   return FAILED
 }
 
-function skipString(bytes: Uint8Array, from: number): number {
+export function skipString(bytes: Uint8Array, from: number): number {
   const { length } = bytes
   for (let at = from + 1; at < length; at++) {
     const byte = bytes[at] as number
@@ -285,7 +290,7 @@ function skipWord(bytes: Uint8Array, at: number, word: string): number {
   return at + word.length
 }
 
-function skipSpace(bytes: Uint8Array, from: number): number {
+export function skipSpace(bytes: Uint8Array, from: number): number {
   let at = from
   while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at++
   return at

@@ -1,6 +1,5 @@
 // Which models `availableModels`, `availableModelsMatch` and `deniedModels` let a person use, as Claude Code reads them, so
 // that what the client offers is what is served. Pure.
-import { generationOf } from './generation.ts'
 
 export interface ModelNames {
   /** The one id of every spelling of a catalogue model; undefined for what the catalogue does not know. */
@@ -28,28 +27,33 @@ export interface ModelLists {
 /** `settings` undefined: every model. A list that is there and empty lets nothing through. */
 export function createModelRule(settings: ModelLists | undefined, names: ModelNames): (modelId: string) => ModelVerdict {
   const { availableModels, availableModelsMatch, deniedModels } = settings ?? {}
-  const available = Array.isArray(availableModels) ? matcherOf(namesIn(availableModels), availableModelsMatch === 'exact', names) : () => true
-  const denied = Array.isArray(deniedModels) ? matcherOf(namesIn(deniedModels), false, names) : () => false
+  const available = Array.isArray(availableModels) ? availableMatcher(namesIn(availableModels), availableModelsMatch === 'exact', names) : () => true
+  const denied = Array.isArray(deniedModels) ? deniedMatcher(namesIn(deniedModels), names) : () => false
   return (spelling) => {
     // The operator's own entry may be under any spelling of a catalogue model.
-    const modelId = names.canonicalId(spelling) ?? spelling.toLowerCase()
-    if ([modelId, ...names.mappedIds(spelling).map((id) => names.canonicalId(id) ?? id.toLowerCase())].some(denied)) return 'deniedModels'
+    const modelId = canonical(spelling, names)
+    // What a name of the operator's own stands for is denied with it, and a model under any name.
+    if ([modelId, ...names.mappedIds(spelling).map((id) => canonical(id, names))].some(denied)) return 'deniedModels'
     return available(modelId) ? undefined : 'availableModels'
   }
 }
 
-/** White space, case and the client's `[1m]` mean nothing. */
-function namesIn(list: readonly unknown[]): string[] {
-  return list.map((name) => String(name).trim().toLowerCase().replace(/\[1m\]$/, ''))
+function canonical(spelling: string, names: ModelNames): string {
+  return names.canonicalId(spelling) ?? spelling.toLowerCase()
 }
 
-function matcherOf(entries: readonly string[], isExact: boolean, names: ModelNames): Matcher {
-  const specific = entries.filter((entry) => familyNamed(entry) === undefined)
+/** White space, case and the client's `[1m]` mean nothing. */
+function namesIn(list: readonly unknown[]): string[] {
+  return list.map((name) => String(name).toLowerCase().replace(/\[\d+m\]\s*$/, '').trim())
+}
+
+function availableMatcher(entries: readonly string[], isExact: boolean, names: ModelNames): Matcher {
+  const specific = entries.filter((entry) => !FAMILIES.includes(entry))
   const matchers = entries.map((entry): Matcher => {
-    const family = familyNamed(entry)
-    if (family === undefined) return matcherOfName(entry, isExact, names)
+    if (!FAMILIES.includes(entry)) return matcherOfName(entry, isExact, names)
     // Beside a model of the same family its name alone means nothing more.
-    return specific.some((other) => familyOf(names.canonicalId(other) ?? withClaude(other)) === family) ? () => false : (modelId) => familyOf(modelId) === family
+    const isNarrowed = specific.some((other) => mentions(names.canonicalId(other) ?? other, entry))
+    return (modelId) => modelId === entry || (!isNarrowed && mentions(modelId, entry))
   })
   return (modelId) => matchers.some((matches) => matches(modelId))
 }
@@ -59,16 +63,43 @@ function matcherOfName(entry: string, isExact: boolean, names: ModelNames): Matc
   if (isExact || !BEGINNING.test(entry)) return (modelId) => modelId === (known ?? entry)
   const beginning = withClaude(entry)
   // Whole parts alone: `claude-opus-4` is no beginning of `claude-opus-47`.
-  return (modelId) => modelId === beginning || modelId.startsWith(`${beginning}-`)
+  return (modelId) => modelId === entry || modelId === beginning || modelId.startsWith(`${beginning}-`)
 }
 
-function familyNamed(entry: string): string | undefined {
-  return FAMILIES.find((family) => entry === family)
+/** An entry takes away whatever it can mean, and no entry gives back what another takes. */
+function deniedMatcher(entries: readonly string[], names: ModelNames): Matcher {
+  const matchers = entries.map((entry): Matcher => {
+    const known = names.canonicalId(entry) ?? names.canonicalId(withClaude(entry)) ?? entry
+    const family = entry === 'claude' ? entry : FAMILIES.find((name) => entry === name || entry === `claude-${name}`)
+    const version = versionIn(entry)
+    return (modelId) => modelId === entry || modelId === known || (family !== undefined && mentions(modelId, family)) || (version !== undefined && isOf(version, versionIn(modelId)))
+  })
+  return (modelId) => matchers.some((matches) => matches(modelId))
 }
 
-/** Of a catalogue id, or of the beginning of one. */
-function familyOf(name: string): string | undefined {
-  return generationOf(name)?.family ?? /^claude-([a-z]+)$/.exec(name)?.[1]
+/** A word of a name, between anything but letters and digits: `opus` of `us.anthropic.claude-opus-4-7`. */
+function mentions(name: string, word: string): boolean {
+  return name.split(/[^a-z0-9]+/).includes(word)
+}
+
+interface Version {
+  readonly family: string
+  readonly major: number
+  /** Undefined where a name leaves it open. */
+  readonly minor: number | undefined
+}
+
+/** As it stands in any name: `opus-4-7`, `anthropic.claude-3-5-haiku-20241022-v1:0`. A date closes what is before it. */
+function versionIn(name: string): Version | undefined {
+  const [, family, major, minor, date] = /(?:^|[^a-z0-9])(opus|sonnet|haiku|fable|mythos)-(\d{1,2})(?!\d)(?:-(\d{1,2})(?!\d))?([-@]\d{8})?/.exec(name) ?? []
+  if (family !== undefined) return { family, major: Number(major), minor: minor === undefined && date === undefined ? undefined : Number(minor ?? 0) }
+  const [, oldMajor, oldMinor, oldFamily] = /claude-(\d)(?:-(\d))?-(opus|sonnet|haiku)/.exec(name) ?? []
+  return oldFamily === undefined ? undefined : { family: oldFamily, major: Number(oldMajor), minor: Number(oldMinor ?? 0) }
+}
+
+/** A major version means each of its minor ones. */
+function isOf(meant: Version, version: Version | undefined): boolean {
+  return version !== undefined && version.family === meant.family && version.major === meant.major && (meant.minor === undefined || meant.minor === (version.minor ?? 0))
 }
 
 function withClaude(name: string): string {

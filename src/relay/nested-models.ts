@@ -1,43 +1,76 @@
-// Models that a request names besides its own: those to fall back to, and those that a tool of the API's works with. Each
-// runs on the company's account, so each has to be the person's to use. Pure.
-import { fieldsOf, isArrayAt, isObjectAt, isStringAt, itemsOf, textOf, type JsonObject } from '../json/scan.ts'
+// Models that a request names besides its own: those to fall back to, those that a tool of the API's works with, and wherever
+// else the API may come to take one. What runs on the company's account has to be the person's to use. Pure.
+import { GatewayError } from '../errors.ts'
+import { findMembers, type FoundMember } from '../json/find-members.ts'
+import { fieldsOf, isArrayAt, isStringAt, itemsOf, stringAt, type JsonObject } from '../json/scan.ts'
 
-/** Lists whose items may name a model: themselves, or by a member `model`. */
+/** Lists whose items run a model: themselves, or by a member `model`. */
 const LISTS = ['fallbacks', 'tools']
+/** What is in these is the person's or their tools' own, and means nothing to the API. */
+const OTHERS_WORDS = ['input', 'input_schema', 'input_examples', 'output_schema', 'output_examples', 'schema', 'tags', 'classifier_context']
+/** More than any request has reason for, few enough to be judged one by one. */
+const MOST = 1000
 const MODEL = Buffer.from('"model"')
-const ESCAPE = Buffer.from('\\u00')
+/** An escape of a letter of the name, with which a search for the letters does not find it. */
+const ESCAPE = Buffer.from('\\u006')
 
 export interface NestedModel {
   /** As errors name it: `fallbacks.0.model`. */
   readonly place: string
   /** As it is spelled. */
   readonly name: string
+  /** The API runs it; elsewhere it may be a word of no effect. */
+  readonly isRun: boolean
 }
 
-/** Every model that is named so. Where a name is given twice, both count. */
-export function nestedModels({ bytes, members }: JsonObject): NestedModel[] {
-  return members.filter(({ name, valueStart }) => LISTS.includes(name) && isArrayAt(bytes, valueStart)).flatMap((list) => {
-    // Tools are most of a request and hardly ever name a model: a native search costs microseconds, the walk a hundred.
-    if (list.name === 'tools' && !mayName(bytes, list.valueStart, list.end)) return []
-    return itemsOf(bytes, list.valueStart).flatMap((at, item) => modelsAt(bytes, at, `${list.name}.${item}`))
+/** Every model that is named so. Where a name is given twice, both count. Throws GatewayError `invalid_request` where there are more than a thousand. */
+export function nestedModels({ bytes, members }: JsonObject): readonly NestedModel[] {
+  return limited([...limited(fallbacksByName(bytes, members)), ...modelMembers(bytes, members)])
+}
+
+function fallbacksByName(bytes: Uint8Array, members: JsonObject['members']): NestedModel[] {
+  return members.filter(({ name, valueStart }) => name === 'fallbacks' && isArrayAt(bytes, valueStart)).flatMap((list) =>
+    itemsOf(bytes, list.valueStart).flatMap((at, item) => (isStringAt(bytes, at) ? [{ place: `fallbacks.${item}`, name: stringAt(bytes, at), isRun: true }] : [])),
+  )
+}
+
+/** Few requests name a second model: a native search costs microseconds, the walk a hundred times that. */
+function modelMembers(bytes: Uint8Array, members: JsonObject['members']): NestedModel[] {
+  const own = members.filter(({ name }) => name === 'model').length
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (count(body, MODEL, own + 1) <= own && !body.includes(ESCAPE)) return []
+  const found = findMembers(bytes, body.indexOf('{'), { name: 'model', except: OTHERS_WORDS, most: own + MOST + 1 })
+  const isRecord = recordsIn(bytes)
+  return limited(found.filter(({ path }) => path.length > 1)).flatMap(({ path, valueStart }) => {
+    if (!isStringAt(bytes, valueStart) || isRecord(path)) return []
+    const keys = path.map(({ key }) => key)
+    return [{ place: keys.join('.'), name: stringAt(bytes, valueStart), isRun: keys.length === 3 && LISTS.includes(keys[0] as string) }]
   })
 }
 
-function mayName(bytes: Uint8Array, start: number, end: number): boolean {
-  const list = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
-  // An escape can spell the name so that a search for its letters does not find it.
-  return list.includes(MODEL) || list.includes(ESCAPE)
+/** Also where none of them is a name: a search that ended early has not seen the rest. */
+function limited<item>(models: readonly item[]): readonly item[] {
+  if (models.length > MOST) throw new GatewayError('invalid_request', `the request names more than ${MOST} models`)
+  return models
 }
 
-function modelsAt(bytes: Uint8Array, at: number, place: string): NestedModel[] {
-  if (isStringAt(bytes, at)) return [{ place, name: textAt(bytes, at) }]
-  if (!isObjectAt(bytes, at)) return []
-  return fieldsOf(bytes, at, ['model']).flatMap(({ name, valueStart, end }) => (name === 'model' && isStringAt(bytes, valueStart) ? [{ place: `${place}.model`, name: textOf(bytes, valueStart, end) }] : []))
+/**
+ * Knows the blocks of answers that tell which model another one gave way to, in the history that the client sends back. Each
+ * block is looked at once: a thousand members of one large block would be a thousand passes over it.
+ */
+function recordsIn(bytes: Uint8Array): (path: FoundMember['path']) => boolean {
+  const known = new Map<number, boolean>()
+  return (path) => {
+    const block = path.at(-2)
+    if (block?.key !== 'from' && block?.key !== 'to') return false
+    const isRecord = known.get(block.open) ?? fieldsOf(bytes, block.open, ['type']).some(({ name, valueStart }) => name === 'type' && isStringAt(bytes, valueStart) && stringAt(bytes, valueStart) === 'fallback')
+    known.set(block.open, isRecord)
+    return isRecord
+  }
 }
 
-/** Of a string in an array, which ends at its closing quote. */
-function textAt(bytes: Uint8Array, at: number): string {
-  let end = at + 1
-  while (bytes[end] !== 0x22) end += bytes[end] === 0x5c ? 2 : 1
-  return textOf(bytes, at, end + 1)
+function count(body: Buffer, sought: Buffer, most: number): number {
+  let times = 0
+  for (let at = body.indexOf(sought); at >= 0 && times < most; at = body.indexOf(sought, at + sought.length)) times++
+  return times
 }

@@ -64,7 +64,10 @@ export function createRelay(deps: RelayDeps): Relay {
     const principal = requirePrincipal(context)
     const asked = await readMessagesRequest(request, deps.maxRequestBytes)
     const model = requireModel(deps, surface, principal, asked.model, context)
-    for (const { place, name } of nestedModels(asked)) requireModel(deps, surface, principal, name, context, `${place}: `)
+    for (const { place, name, isRun } of nestedModels(asked)) {
+      if (isRun) requireModel(deps, surface, principal, name, context, `${place}: `)
+      else requireAllowed(deps, surface, principal, name, deps.models.resolve(name)?.id ?? name, context, `${place}: `)
+    }
     const client = clientAbort(request)
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
     // A model may think for minutes before it says a byte.
@@ -169,8 +172,14 @@ function requireModel(deps: RelayDeps, surface: Surface, principal: Principal, m
     denied(deps, surface, context, model, 'not_served')
     throw new GatewayError('invalid_request', `${place}model ${shown(model)} is not in the operator's model allowlist`)
   }
-  const verdict = deps.judgeModel(principal, served.id)
-  if (verdict === undefined) return served
+  requireAllowed(deps, surface, principal, model, served.id, context, place)
+  return served
+}
+
+/** Refuses what a list of the person's policy keeps from them; `model` is how they spelled it. */
+function requireAllowed(deps: RelayDeps, surface: Surface, principal: Principal, model: string, id: string, context: RequestContext, place: string): void {
+  const verdict = deps.judgeModel(principal, id)
+  if (verdict === undefined) return
   denied(deps, surface, context, model, verdict === 'deniedModels' ? 'denied_by_policy' : 'not_in_policy')
   throw new GatewayError('invalid_request', `${place}model ${shown(model)} ${verdict === 'deniedModels' ? "is blocked by your role's deniedModels denylist" : "is not in your role's availableModels allowlist"}`)
 }

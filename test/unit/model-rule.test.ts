@@ -3,8 +3,8 @@ import { CATALOG } from '../../src/models/catalog.ts'
 import { modelNames } from '../../src/models/names.ts'
 import { createModelRule } from '../../src/models/model-rule.ts'
 
-const HOUSE = [{ id: 'house', upstream_model: { anthropic: 'claude-opus-5-5' } }, { id: 'My-Own', upstream_model: { anthropic: 'secret-id' } }]
-const IDS = [...CATALOG.map(({ id }) => id), 'house', 'My-Own']
+const HOUSE = [{ id: 'team-opus', upstream_model: { anthropic: 'deployment-1' } }, { id: 'profile', upstream_model: { anthropic: 'arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-opus-4-6-v1' } }, { id: 'house', upstream_model: { anthropic: 'claude-opus-5-5' } }, { id: 'My-Own', upstream_model: { anthropic: 'secret-id' } }]
+const IDS = [...CATALOG.map(({ id }) => id), ...HOUSE.map(({ id }) => id)]
 const rule = (settings: object | undefined) => createModelRule(settings as never, modelNames(HOUSE as never))
 const allowed = (settings: object | undefined) => IDS.filter((id) => rule(settings)(id) === undefined)
 const family = (name: string) => CATALOG.map(({ id }) => id).filter((id) => id.split('-').includes(name))
@@ -21,6 +21,7 @@ describe('availableModels', () => {
     ['a family by its name', ['sonnet'], family('sonnet')],
     ['a family by the beginning of its ids', ['claude-sonnet'], family('sonnet')],
     ['a family with models of before', ['haiku'], family('haiku')],
+    ['a family also by a word in a name of the operator’s own', ['opus'], [...family('opus'), 'team-opus']],
     ['one model of a family, which narrows the family', ['opus', 'claude-opus-4-7'], ['claude-opus-4-7']],
     ['one model beside another family', ['sonnet', 'claude-opus-4-7'], ['claude-opus-4-7', ...family('sonnet')]],
     ['a model of the operator’s own, in any case', ['house', 'my-own'], ['house', 'My-Own']],
@@ -56,7 +57,13 @@ describe('availableModels', () => {
 
 describe('deniedModels', () => {
   test.each<[string, readonly string[], readonly string[]]>([
-    ['a family, also behind a name of the operator’s own', ['opus'], [...family('opus'), 'house']],
+    ['a family, also in and behind a name of the operator’s own', ['opus'], [...family('opus'), 'house', 'team-opus', 'profile']],
+    ['a family by the beginning of its ids', ['claude-haiku'], family('haiku')],
+    ['a family that one of its models stands beside', ['opus', 'claude-opus-4-7'], [...family('opus'), 'house', 'team-opus', 'profile']],
+    ['the whole maker', ['claude'], [...CATALOG.map(({ id }) => id), 'house', 'profile']],
+    ['a model of a profile', ['opus-4-6'], ['claude-opus-4-6', 'profile']],
+    ['a major version', ['claude-opus-4[2m] '], [...family('opus').filter((id) => /opus-4/.test(id)), 'profile']],
+    ['a version without a minor one alone', ['claude-opus-5-0', 'claude-opus-4-20250514'], ['claude-opus-5', 'claude-opus-4']],
     ['a version and those that extend it', ['claude-opus-5'], ['claude-opus-5-5', 'claude-opus-5', 'house']],
     ['a model in any spelling', ['us.anthropic.claude-haiku-4-5-20251001-v1:0'], ['claude-haiku-4-5']],
     ['a model of the operator’s own', ['my-own'], ['My-Own']],
@@ -76,4 +83,10 @@ describe('deniedModels', () => {
   test('is not made weaker by availableModelsMatch', () => {
     expect(rule({ deniedModels: ['claude-opus-5'], availableModelsMatch: 'exact' })('claude-opus-5-5')).toBe('deniedModels')
   })
+})
+
+test('denying more never gives anything back', () => {
+  const entries = [...CATALOG.map(({ id }) => id), 'opus', 'claude-opus', 'claude-opus-4', 'sonnet', 'claude', 'house', 'secret-id', '*']
+  const denied = (deniedModels: readonly string[]) => IDS.filter((id) => rule({ deniedModels })(id) === 'deniedModels')
+  for (const one of entries) for (const other of entries) expect(denied([one, other])).toEqual(expect.arrayContaining([...denied([one]), ...denied([other])]))
 })
