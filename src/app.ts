@@ -1,5 +1,6 @@
 // The URL surface behind the gate: every routes.ts, mounted in one list.
 import { Elysia, type AnyElysia } from 'elysia'
+import { DatabaseError } from './db/database-error.ts'
 import { GatewayError } from './errors.ts'
 import { anthropicError } from './http/errors/anthropic.ts'
 import { contextOf } from './http/request-context.ts'
@@ -27,6 +28,11 @@ export function createApp(parts: Parts): AnyElysia {
       const { requestId } = contextOf(request)
       if (code === 'NOT_FOUND') return anthropicError(new GatewayError('not_found', 'not found'), requestId)
       if (error instanceof GatewayError) return anthropicError(error, requestId)
+      if (error instanceof DatabaseError) {
+        parts.observe({ op: 'error', message: error.message, request_id: requestId, repeat: 'store' })
+        if (error.code === 'unreachable' || error.code === 'deadline') return anthropicError(new GatewayError('unavailable', 'the gateway cannot reach its store; try again'), requestId)
+        return anthropicError(new GatewayError('internal', 'internal error'), requestId)
+      }
       parts.observe({ op: 'error', message: `unexpected failure: ${describeError(error)}`, request_id: requestId })
       return anthropicError(new GatewayError('internal', 'internal error'), requestId)
     })

@@ -1,16 +1,9 @@
 // What an operator should hear of although it stops nothing. Pure.
 import { mappingWarnings } from '../models/mapping-warnings.ts'
-import { createModelRule } from '../models/model-rule.ts'
-import { modelNames } from '../models/names.ts'
-import { createModelTable } from '../models/resolve.ts'
-import { CLAUDE_CODE_KEYS } from '../policy/claude-code-settings.ts'
-import { CLAUDE_DESKTOP_KEYS } from '../policy/claude-desktop-settings.ts'
-import { isCatchAll } from '../policy/match.ts'
-import { settingsIn } from '../policy/policy.ts'
+import { policyWarnings } from '../policy/policy-warnings.ts'
 import { formatCidr } from '../std/cidr.ts'
 import type { ConfiguredRange } from '../std/fields.ts'
 import { isLoopbackHost } from '../std/loopback.ts'
-import { nearest } from './nearest.ts'
 import type { GatewayConfig } from './schema.ts'
 
 /** Anybody can get an address there, so the domain says nothing about who somebody works for. */
@@ -31,7 +24,7 @@ export interface WarningOptions {
 }
 
 export function warningsOf(config: GatewayConfig, { allowLoopback }: WarningOptions): string[] {
-  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...metrics(config), ...urls(config, allowLoopback), ...mappings(config), ...policies(config), ...codeTab(config), ...modelLists(config), ...clientKeys(config)]
+  return [...admission(config), ...secrets(config), ...ranges(config), ...limits(config), ...metrics(config), ...urls(config, allowLoopback), ...mappings(config), ...policyWarnings(config)]
 }
 
 function admission({ oidc }: GatewayConfig): string[] {
@@ -89,63 +82,4 @@ function urls({ oidc, upstreams, telemetry }: GatewayConfig, allowLoopback: bool
 
 function mappings({ auto_include_builtin_models, models, upstreams, pricing }: GatewayConfig): string[] {
   return mappingWarnings({ autoInclude: auto_include_builtin_models, models, upstreams, overrides: pricing.overrides })
-}
-
-function policies({ managed }: GatewayConfig): string[] {
-  if (managed === undefined) return []
-  const isForAll = managed.policies.map(({ match }) => isCatchAll(match))
-  const catchAll = isForAll.indexOf(true)
-  if (catchAll >= 0) {
-    const unreachable = managed.policies.length - catchAll - 1
-    return unreachable > 0 ? [`managed.policies[${catchAll}] matches everybody: the ${unreachable === 1 ? 'policy' : `${unreachable} policies`} after it will never be used; put it last`] : []
-  }
-  return managed.default === 'deny' ? [] : ['managed: a person whom no policy matches may use every model and gets no settings; add a policy with match: {} or default: deny']
-}
-
-/** Where the Code tab of a Claude Desktop that this gateway configures takes no settings, or does not start. */
-function codeTab({ managed, listen }: GatewayConfig): string[] {
-  const policies = managed?.policies ?? []
-  const base = policies.find(({ match }) => isCatchAll(match))
-  const places = { required: [] as string[], optional: [] as string[] }
-  for (const [at, policy] of policies.entries()) {
-    const from = isCatchAll(policy.match) ? undefined : base
-    if ((policy.desktop ?? from?.desktop) === undefined || Object.keys({ ...(from && settingsIn(from)), ...settingsIn(policy) }).length === 0) continue
-    places[(policy.code ?? from?.code) === undefined ? 'optional' : 'required'].push(`managed.policies[${at}]`)
-  }
-  const machine = JSON.stringify({ forceLoginGatewayUrl: listen.public_url, parentSettingsBehavior: 'merge' })
-  return [
-    ...(places.required.length === 0 ? [] : [`${places.required.join(', ')}: the Code tab of Claude Desktop starts only where the machine's own managed settings of Claude Code hold ${machine}`]),
-    ...(places.optional.length === 0 ? [] : [`${places.optional.join(', ')}: the Code tab of a Claude Desktop with the settings under desktop runs without those under cli; write them under code to require them`]),
-  ]
-}
-
-/** Names that let nothing through: to the client some of them are words for a model of its choice. */
-function modelLists({ managed, models, upstreams, auto_include_builtin_models: autoInclude }: GatewayConfig): string[] {
-  const served = createModelTable({ autoInclude, models, upstreams }).list().map(({ id }) => id)
-  const names = modelNames(models)
-  return (managed?.policies ?? []).flatMap((policy, at) => {
-    const { availableModels, deniedModels } = settingsIn(policy) ?? {}
-    const lists = { availableModels, deniedModels }
-    return Object.entries(lists).flatMap(([key, list]) => {
-      if (!Array.isArray(list)) return []
-      const place = `managed.policies[${at}].${policy.code === undefined ? 'cli' : 'code'}.${key}`
-      if (list.length === 0) return key === 'availableModels' ? [`${place}: is empty, so that its people can use no model`] : []
-      const verdict = key === 'availableModels' ? undefined : 'deniedModels'
-      const means = (name: unknown) => served.some((id) => createModelRule({ [key]: [name] }, names)(id) === verdict)
-      return list.filter((name) => !means(name)).map((name) => `${place}: ${JSON.stringify(name)} is no model that is served; name ids, or families such as "opus"`)
-    })
-  })
-}
-
-function clientKeys({ managed }: GatewayConfig): string[] {
-  return (managed?.policies ?? []).flatMap((policy, at) =>
-    (['cli', 'code', 'desktop'] as const).flatMap((client) => {
-      const known = client === 'desktop' ? CLAUDE_DESKTOP_KEYS : CLAUDE_CODE_KEYS
-      const unknown = Object.keys(policy[client] ?? {}).filter((key) => !known.has(key))
-      return unknown.map((key) => {
-        const near = nearest(key, [...known])
-        return `managed.policies[${at}].${client}.${key}: not a key this version knows${near === undefined ? '.' : `; did you mean ${near}?`} It is delivered as it is`
-      })
-    }),
-  )
 }

@@ -54,11 +54,12 @@ export async function explainPolicy({ config: file, email, groups, json, environ
 
 export function policyReport(config: GatewayConfig, person: Person): PolicyReport {
   const policies = config.managed?.policies ?? []
+  const base = policies.findIndex(({ match }) => isCatchAll(match))
   const own = policyFrom(config).forPerson(person)
   const desktop = desktopSettings(own, createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams }))
   return {
     person: { email: person.email ?? null, groups: person.groups },
-    policies: policies.map(({ match }, index) => judge(match, index, person, own.index)),
+    policies: policies.map(({ match }, index) => judge(match, index, person, own.index, base)),
     policy: own.index ?? null,
     cli: own.document === undefined ? null : { checksum: own.document.checksum, settings: own.document.settings },
     desktop: desktop ?? null,
@@ -67,9 +68,9 @@ export function policyReport(config: GatewayConfig, person: Person): PolicyRepor
   }
 }
 
-function judge(match: Match, index: number, person: Person, matched: number | undefined): Judged {
+function judge(match: Match, index: number, person: Person, matched: number | undefined, base: number): Judged {
   if (index === matched) return { index, match, outcome: 'matches' }
-  if (isCatchAll(match) && matched !== undefined) return { index, match, outcome: 'base' }
+  if (index === base && matched !== undefined) return { index, match, outcome: 'base' }
   const reason = mismatch(match, person)
   return reason === undefined ? { index, match, outcome: 'not_reached' } : { index, match, outcome: 'does_not_match', reason }
 }

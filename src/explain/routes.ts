@@ -25,6 +25,8 @@ export function explainRoutes({ config, db }: ExplainRoutesDeps) {
 
 function readPerson(parameters: URLSearchParams): { sub: string } | { email: string } {
   const [sub, email] = [parameters.get('user_id'), parameters.get('user_email')]
+  // PostgreSQL takes no NUL in a text; nobody has a name with a control character.
+  if (/\p{Cc}/u.test(`${sub ?? ''}${email ?? ''}`)) throw new GatewayError('invalid_request', 'user_id or user_email: has a control character')
   if ((sub === null || sub === '') === (email === null || email === '')) throw new GatewayError('invalid_request', 'user_id or user_email: name one of them')
   return sub === null || sub === '' ? { email: email as string } : { sub }
 }

@@ -74,13 +74,13 @@ const OTHER_KEYS = `$schema appendPlugins askUserQuestionTimeout attribution aut
     teammateDefaultModel teammateMode theme tui ultracode viewMode vimInsertModeRemaps workflowSizeGuideline`
 
 /** A word that the client does not know would leave things as they are, and that less safe than meant. */
-const WORDS: Readonly<Record<string, readonly string[]>> = {
+const WORDS: ReadonlyMap<string, readonly string[]> = new Map(Object.entries({
   availableModelsMatch: ['prefix', 'exact'],
   disableAutoMode: ['disable'],
   disableDeepLinkRegistration: ['disable'],
   managedSourcesBehavior: ['first-wins', 'merge'],
   parentSettingsBehavior: ['first-wins', 'merge'],
-}
+}))
 const PERMISSION_MODES = ['acceptEdits', 'auto', 'bypassPermissions', 'default', 'dontAsk', 'plan']
 const PERMISSION_LISTS = ['allow', 'ask', 'deny'] as const
 
@@ -95,11 +95,15 @@ export function* faultsOfClaudeCode(settings: Settings): Generator<Fault> {
     const shape = shapeOf.get(key)
     if (key === 'mcpServers') yield { path: [key], message: 'cannot be delivered to Claude Code; managedMcpServers can, with servers of http and sse alone' }
     else if (shape !== undefined && !shape.isMet(value)) yield { path: [key], message: `must be ${shape.words}` }
-    else yield* faultsOfWord([key], value, WORDS[key])
+    else yield* faultsOfWord([key], value, WORDS.get(key))
   }
-  const { permissions, hooks, env } = settings
+  const { permissions, hooks, env, sandbox } = settings
   if (isMapping(permissions)) yield* faultsOfPermissions(permissions)
   if (isMapping(hooks)) for (const [event, value] of Object.entries(hooks)) if (!Array.isArray(value)) yield { path: ['hooks', event], message: 'must be a list' }
+  // These hosts become those of Claude Desktop: a word in place of the list would leave it without any rule.
+  const network = isMapping(sandbox) ? sandbox.network : undefined
+  if (network !== undefined && !isMapping(network)) yield { path: ['sandbox', 'network'], message: 'must be a mapping' }
+  else if (network?.allowedDomains !== undefined && !isListOf(network.allowedDomains, isText)) yield { path: ['sandbox', 'network', 'allowedDomains'], message: 'must be a list of text' }
   if (isMapping(env)) for (const [name, value] of Object.entries(env)) if (typeof value === 'object' && value !== null) yield { path: ['env', name], message: 'must be text' }
 }
 

@@ -48,10 +48,19 @@ export const policySchema = v.pipe(
   v.transform(({ settings, cli, ...policy }) => ({ ...policy, cli: cli ?? settings })),
 )
 
-export const managedSchema = mapping({
-  policies: described(v.optional(list(policySchema), []), 'First match wins, merged onto the policy whose `match` is empty.'),
-  default: described(v.optional(oneOf(['allow', 'deny']), 'allow'), 'What a person without a policy may use: every model, or none.'),
-})
+export const managedSchema = v.pipe(
+  mapping({
+    policies: described(v.optional(list(policySchema), []), 'First match wins, merged onto the policy whose `match` is empty.'),
+    default: described(v.optional(oneOf(['allow', 'deny']), 'allow'), 'What a person without a policy may use: every model, or none.'),
+  }),
+  // Merged, rules under cli would be required of the Code tab in one policy and not in the next.
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed || !dataset.value.policies.some(({ code }) => code !== undefined)) return
+    for (const [at, { cli }] of dataset.value.policies.entries()) {
+      if (cli !== undefined) addIssue({ message: 'another policy has its settings under code; write all of them there', path: steps(dataset.value as Settings, ['policies', at, 'cli']) })
+    }
+  }),
+)
 
 export type PolicyConfig = v.InferOutput<typeof policySchema>
 export type ManagedConfig = v.InferOutput<typeof managedSchema>

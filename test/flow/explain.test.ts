@@ -39,6 +39,10 @@ describe('what somebody gets', () => {
     expect(await fault(await ask("?user_email=x'%20or%201=1--@example.com"))).toEqual([404, 'nobody of this name has signed in'])
   })
 
+  test.each(['?user_id=%00', '?user_email=a%00@example.com', '?user_id=a%0ab'])('is not asked for by %p', async (query) => {
+    expect(await fault(await ask(query))).toEqual([400, 'user_id or user_email: has a control character'])
+  })
+
   test.each(['', '?user_id=', '?user_id=alice&user_email=alice@example.com'])('is asked for by one name: %p is refused', async (query) => {
     expect(await fault(await ask(query))).toEqual([400, 'user_id or user_email: name one of them'])
   })

@@ -2,13 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { startWorld, type TestGateway, type Tokens, type World } from '../support/gateway.ts'
 
+const READ_KEY = 'read-key-canary-of-more-than-32-bytes'
+
 let world: World
 let proxy: TcpProxy
 /** The replica whose database goes away. */
 let subject: TestGateway
 let alice: Tokens
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({ config: { admin: { read_keys: [{ id: 'watch', key: READ_KEY }] } } })
   const { hostname, port } = new URL(world.database.url)
   proxy = await createTcpProxy(hostname, Number(port))
   const through = new URL(world.database.url)
@@ -37,6 +39,9 @@ describe.each(['refuse', 'black-hole'] as const)('while PostgreSQL does %s', (fa
     proxy.set(fault)
     expect((await subject.post('/v1/messages', ask, alice.access_token)).status).toBe(200)
     expect((await subject.get('/managed/settings', alice.access_token)).status).toBe(200)
+
+    const explained = await subject.get('/v1/organizations/policies/effective?user_id=alice', undefined, { 'x-api-key': READ_KEY })
+    expect([explained.status, await explained.json()]).toEqual([503, expect.objectContaining({ error: { type: 'api_error', message: 'the gateway cannot reach its store; try again' } })])
 
     const started = await subject.form('/oauth/device_authorization', { surface: 'claude_code' })
     expect([started.status, started.headers.get('retry-after')]).toEqual([503, '5'])

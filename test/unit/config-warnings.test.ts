@@ -36,8 +36,9 @@ describe('warnings', () => {
     ['a mistyped key of Claude Code', policies({ ...everybody, cli: { availableModel: [], model: 'x' } }), 'managed.policies[0].cli.availableModel: not a key this version knows; did you mean availableModels? It is delivered as it is'],
     ['a new key of Claude Desktop', policies({ ...everybody, desktop: { quantumTabEnabled: true, banner: {}, chatTabEnabled: false, inferenceMaxTokensPerWindow: 1 } }), 'managed.policies[0].desktop.quantumTabEnabled: not a key this version knows. It is delivered as it is'],
     // B40
-    ['settings that the Code tab runs without', policies({ ...group, desktop: {} }, { match: {}, cli: { model: 'x' } }), 'managed.policies[0]: the Code tab of a Claude Desktop with the settings under desktop runs without those under cli; write them under code to require them'],
-    ['a Code tab that does not start', policies({ ...group, cli: { model: 'x' } }, { match: {}, code: { model: 'y' }, desktop: {} }), `managed.policies[0], managed.policies[1]: the Code tab of Claude Desktop starts only where the machine's own managed settings of Claude Code hold {"forceLoginGatewayUrl":"https://gw.example.com","parentSettingsBehavior":"merge"}`],
+    ['settings that the Code tab runs without', policies({ ...group, desktop: {} }, { match: {}, cli: { model: 'x' } }), 'managed.policies[0]: the Code tab of Claude Desktop may run without the settings under cli; write them under code to require them'],
+    ['an empty list of hosts that Claude Desktop gets nothing from', policies({ match: {}, code: { sandbox: { network: { allowedDomains: [] } } }, desktop: {} }), expect.stringContaining('the Code tab') as never, 'managed.policies[0]: sandbox.network.allowedDomains is empty, which Claude Desktop gets no rule from; set coworkEgressAllowedHosts under desktop'],
+    ['a Code tab that does not start', policies({ ...group, code: { model: 'x' } }, { match: {}, code: { model: 'y' }, desktop: {} }), `managed.policies[0], managed.policies[1]: the Code tab of Claude Desktop starts only where the machine's own managed settings of Claude Code hold {"forceLoginGatewayUrl":"https://gw.example.com","parentSettingsBehavior":"merge"}`],
   ])('name %s', (_, config, ...warnings) => {
     expect(load(config).warnings).toEqual(warnings)
   })

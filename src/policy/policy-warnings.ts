@@ -1,0 +1,89 @@
+// What an operator should hear of policies that stop nothing and may still not do what was meant. Pure.
+import type { GatewayConfig } from '../config/schema.ts'
+import { nearest } from '../config/nearest.ts'
+import { createModelRule } from '../models/model-rule.ts'
+import { modelNames } from '../models/names.ts'
+import { createModelTable } from '../models/resolve.ts'
+import { CLAUDE_CODE_KEYS } from './claude-code-settings.ts'
+import { CLAUDE_DESKTOP_KEYS } from './claude-desktop-settings.ts'
+import type { PolicyConfig } from './config.ts'
+import { isCatchAll } from './match.ts'
+import { settingsIn } from './policy.ts'
+
+/** Sentences, each with the place that it is about. */
+export function policyWarnings(config: GatewayConfig): string[] {
+  return [...policies(config), ...codeTab(config), ...desktopHosts(config), ...modelLists(config), ...clientKeys(config)]
+}
+
+function policies({ managed }: GatewayConfig): string[] {
+  if (managed === undefined) return []
+  const isForAll = managed.policies.map(({ match }) => isCatchAll(match))
+  const catchAll = isForAll.indexOf(true)
+  if (catchAll >= 0) {
+    const unreachable = managed.policies.length - catchAll - 1
+    return unreachable > 0 ? [`managed.policies[${catchAll}] matches everybody: the ${unreachable === 1 ? 'policy' : `${unreachable} policies`} after it will never be used; put it last`] : []
+  }
+  return managed.default === 'deny' ? [] : ['managed: a person whom no policy matches may use every model and gets no settings; add a policy with match: {} or default: deny']
+}
+
+/** Where the Code tab of a Claude Desktop that this gateway configures takes no settings, or does not start. */
+function codeTab({ managed, listen }: GatewayConfig): string[] {
+  const places = { required: [] as string[], optional: [] as string[] }
+  for (const { place, policy, base } of withDesktop(managed?.policies ?? [])) {
+    if (Object.keys({ ...(base && settingsIn(base)), ...settingsIn(policy) }).length === 0) continue
+    places[(policy.code ?? base?.code) === undefined ? 'optional' : 'required'].push(place)
+  }
+  const machine = JSON.stringify({ forceLoginGatewayUrl: listen.public_url, parentSettingsBehavior: 'merge' })
+  return [
+    ...(places.required.length === 0 ? [] : [`${places.required.join(', ')}: the Code tab of Claude Desktop starts only where the machine's own managed settings of Claude Code hold ${machine}`]),
+    ...(places.optional.length === 0 ? [] : [`${places.optional.join(', ')}: the Code tab of Claude Desktop may run without the settings under cli; write them under code to require them`]),
+  ]
+}
+
+/** An empty list of hosts is a rule to the sandbox of Claude Code and none to Claude Desktop. */
+function desktopHosts({ managed }: GatewayConfig): string[] {
+  return withDesktop(managed?.policies ?? []).flatMap(({ place, policy, base }) => {
+    const sandbox = (settingsIn(policy)?.sandbox ?? (base && settingsIn(base))?.sandbox) as { network?: { allowedDomains?: readonly string[] } } | undefined
+    return sandbox?.network?.allowedDomains?.length === 0 ? [`${place}: sandbox.network.allowedDomains is empty, which Claude Desktop gets no rule from; set coworkEgressAllowedHosts under desktop`] : []
+  })
+}
+
+/** The policies by which people have Claude Desktop, each with the base that it is merged onto. */
+function withDesktop(policies: readonly PolicyConfig[]): { place: string; policy: PolicyConfig; base: PolicyConfig | undefined }[] {
+  const catchAll = policies.find(({ match }) => isCatchAll(match))
+  return policies.flatMap((policy, at) => {
+    const base = isCatchAll(policy.match) ? undefined : catchAll
+    return (policy.desktop ?? base?.desktop) === undefined ? [] : [{ place: `managed.policies[${at}]`, policy, base }]
+  })
+}
+
+/** Names that let nothing through: to the client some of them are words for a model of its choice. */
+function modelLists({ managed, models, upstreams, auto_include_builtin_models: autoInclude }: GatewayConfig): string[] {
+  const served = createModelTable({ autoInclude, models, upstreams }).list().map(({ id }) => id)
+  const names = modelNames(models)
+  return (managed?.policies ?? []).flatMap((policy, at) => {
+    const { availableModels, deniedModels } = settingsIn(policy) ?? {}
+    const lists = { availableModels, deniedModels }
+    return Object.entries(lists).flatMap(([key, list]) => {
+      if (!Array.isArray(list)) return []
+      const place = `managed.policies[${at}].${policy.code === undefined ? 'cli' : 'code'}.${key}`
+      if (list.length === 0) return key === 'availableModels' ? [`${place}: is empty, so that its people can use no model`] : []
+      const verdict = key === 'availableModels' ? undefined : 'deniedModels'
+      const means = (name: unknown) => served.some((id) => createModelRule({ [key]: [name] }, names)(id) === verdict)
+      return list.filter((name) => !means(name)).map((name) => `${place}: ${JSON.stringify(name)} is no model that is served; name ids, or families such as "opus"`)
+    })
+  })
+}
+
+function clientKeys({ managed }: GatewayConfig): string[] {
+  return (managed?.policies ?? []).flatMap((policy, at) =>
+    (['cli', 'code', 'desktop'] as const).flatMap((client) => {
+      const known = client === 'desktop' ? CLAUDE_DESKTOP_KEYS : CLAUDE_CODE_KEYS
+      const unknown = Object.keys(policy[client] ?? {}).filter((key) => !known.has(key))
+      return unknown.map((key) => {
+        const near = nearest(key, [...known])
+        return `managed.policies[${at}].${client}.${key}: not a key this version knows${near === undefined ? '.' : `; did you mean ${near}?`} It is delivered as it is`
+      })
+    }),
+  )
+}
