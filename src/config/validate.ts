@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { crossCheck } from './cross-checks.ts'
 import { knownKeys } from './known-keys.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../std/nearest.ts'
 import { pathText, type Path, type Problem } from './problem.ts'
 import { gatewaySchema, type GatewayConfig } from './schema.ts'
 

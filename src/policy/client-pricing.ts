@@ -18,7 +18,7 @@ export interface PriceRow {
   readonly cache_write: number
 }
 
-type PricedUpstream = UpstreamNaming & { readonly priority?: number | undefined }
+export type PricedUpstream = UpstreamNaming & { readonly priority?: number | undefined }
 
 /** Undefined where list prices hold. A model has the price of the upstream that is asked for it first. */
 export function clientPricing({ multiplier, overrides }: Pricing, models: readonly ServedModel[], upstreams: readonly PricedUpstream[]): Settings | undefined {

@@ -1,21 +1,25 @@
 // What an operator should hear of policies that stop nothing and may still not do what was meant. Pure.
-import type { GatewayConfig } from '../config/schema.ts'
-import { nearest } from '../config/nearest.ts'
 import { createModelRule } from '../models/model-rule.ts'
 import { modelNames } from '../models/names.ts'
 import { createModelTable } from '../models/resolve.ts'
+import { nearest } from '../std/nearest.ts'
 import { CLAUDE_CODE_KEYS } from './claude-code-settings.ts'
 import { CLAUDE_DESKTOP_KEYS } from './claude-desktop-settings.ts'
 import type { PolicyConfig } from './config.ts'
 import { isCatchAll } from './match.ts'
+import type { PolicyOptions } from './policy-from.ts'
 import { settingsIn } from './policy.ts'
 
+export interface PolicyWarningOptions extends PolicyOptions {
+  readonly listen: { readonly public_url?: string | undefined }
+}
+
 /** Sentences, each with the place that it is about. */
-export function policyWarnings(config: GatewayConfig): string[] {
+export function policyWarnings(config: PolicyWarningOptions): string[] {
   return [...policies(config), ...codeTab(config), ...desktopHosts(config), ...modelLists(config), ...clientKeys(config)]
 }
 
-function policies({ managed }: GatewayConfig): string[] {
+function policies({ managed }: PolicyWarningOptions): string[] {
   if (managed === undefined) return []
   const isForAll = managed.policies.map(({ match }) => isCatchAll(match))
   const catchAll = isForAll.indexOf(true)
@@ -27,7 +31,7 @@ function policies({ managed }: GatewayConfig): string[] {
 }
 
 /** Where the Code tab of a Claude Desktop that this gateway configures takes no settings, or does not start. */
-function codeTab({ managed, listen }: GatewayConfig): string[] {
+function codeTab({ managed, listen }: PolicyWarningOptions): string[] {
   const places = { required: [] as string[], optional: [] as string[] }
   for (const { place, policy, base } of withDesktop(managed?.policies ?? [])) {
     if (Object.keys({ ...(base && settingsIn(base)), ...settingsIn(policy) }).length === 0) continue
@@ -41,7 +45,7 @@ function codeTab({ managed, listen }: GatewayConfig): string[] {
 }
 
 /** An empty list of hosts is a rule to the sandbox of Claude Code and none to Claude Desktop. */
-function desktopHosts({ managed }: GatewayConfig): string[] {
+function desktopHosts({ managed }: PolicyWarningOptions): string[] {
   return withDesktop(managed?.policies ?? []).flatMap(({ place, policy, base }) => {
     const sandbox = (settingsIn(policy)?.sandbox ?? (base && settingsIn(base))?.sandbox) as { network?: { allowedDomains?: readonly string[] } } | undefined
     return sandbox?.network?.allowedDomains?.length === 0 ? [`${place}: sandbox.network.allowedDomains is empty, which Claude Desktop gets no rule from; set coworkEgressAllowedHosts under desktop`] : []
@@ -58,7 +62,7 @@ function withDesktop(policies: readonly PolicyConfig[]): { place: string; policy
 }
 
 /** Names that let nothing through: to the client some of them are words for a model of its choice. */
-function modelLists({ managed, models, upstreams, auto_include_builtin_models: autoInclude }: GatewayConfig): string[] {
+function modelLists({ managed, models, upstreams, auto_include_builtin_models: autoInclude }: PolicyWarningOptions): string[] {
   const served = createModelTable({ autoInclude, models, upstreams }).list().map(({ id }) => id)
   const names = modelNames(models)
   return (managed?.policies ?? []).flatMap((policy, at) => {
@@ -75,7 +79,7 @@ function modelLists({ managed, models, upstreams, auto_include_builtin_models: a
   })
 }
 
-function clientKeys({ managed }: GatewayConfig): string[] {
+function clientKeys({ managed }: PolicyWarningOptions): string[] {
   return (managed?.policies ?? []).flatMap((policy, at) =>
     (['cli', 'code', 'desktop'] as const).flatMap((client) => {
       const known = client === 'desktop' ? CLAUDE_DESKTOP_KEYS : CLAUDE_CODE_KEYS

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { checkConfig, exampleConfig, printConfig } from '../../src/config/commands.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { nearest } from '../../src/config/nearest.ts'
+import { nearest } from '../../src/std/nearest.ts'
 import { ANTHROPIC, CANARIES, complete, load, OIDC, problems } from '../support/config-texts.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gatehouse-config-'))
