@@ -11,6 +11,7 @@ import type { Observe } from './observe/events.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { relayRoutes } from './relay/routes.ts'
+import { telemetryRoutes } from './telemetry/routes.ts'
 
 export interface Parts {
   observe: Observe
@@ -18,6 +19,7 @@ export interface Parts {
   oauth: Parameters<typeof oauthRoutes>[0]
   policy: Parameters<typeof policyRoutes>[0]
   relay: Parameters<typeof relayRoutes>[0]
+  telemetry: Parameters<typeof telemetryRoutes>[0]
   explain: Parameters<typeof explainRoutes>[0]
 }
 
@@ -40,5 +42,6 @@ export function createApp(parts: Parts): AnyElysia {
     .use(oauthRoutes(parts.oauth)) //     /.well-known/* /oauth/* /device
     .use(policyRoutes(parts.policy)) //   /managed/settings /user/bootstrap
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
+    .use(telemetryRoutes(parts.telemetry)) // /v1/metrics /v1/logs /v1/traces
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
 }

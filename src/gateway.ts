@@ -30,6 +30,8 @@ import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
 import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
+import { createTelemetryRelay, type TelemetryRelay } from './telemetry/relay.ts'
+import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
 
 export interface GatewayOptions {
@@ -92,7 +94,8 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
     public: { isReady: health.isReady, version, facts: factsFor(parts) },
     oauth: parts.oauth,
-    policy: { policy: parts.policy, models: parts.models, observe, version, publicUrl, ttlSeconds: parts.ttlSeconds, now: parts.now },
+    policy: { policy: parts.policy, models: parts.models, observe, version, publicUrl, configuredUrl: config.listen.public_url, telemetry: config.telemetry, ttlSeconds: parts.ttlSeconds, now: parts.now },
+    telemetry: { relay: parts.telemetry },
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
   })
@@ -112,7 +115,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
   })
   if (config.listen.metrics !== undefined) {
-    const metrics = listenForMetrics(config.listen.metrics, () => upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()))
+    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...telemetryMetrics(parts.telemetry.reports())])
     cleanUp.push(metrics.stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
@@ -128,6 +131,8 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const credentialFetch = createCredentialFetch({ allowLoopback, environment })
   const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
   const policy = policyFrom(config)
+  const telemetry = createTelemetryRelay(config.telemetry?.forward_to ?? [], { fetch, observe })
+  cleanUp.push(telemetry.stop)
   const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
@@ -157,14 +162,17 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, oauth, verify, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, oauth, verify, telemetry, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
-function factsFor({ relay, nowMs, requireAdmin }: { relay: Relay; nowMs: () => number; requireAdmin: RequireAdmin }) {
+function factsFor({ relay, telemetry, nowMs, requireAdmin }: { relay: Relay; telemetry: TelemetryRelay; nowMs: () => number; requireAdmin: RequireAdmin }) {
   return async (request: Request) => {
     await requireAdmin(request.headers, { ...contextOf(request), method: request.method, path: '/readyz' })
-    return { upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()) }
+    return {
+      upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()),
+      collectors: telemetry.reports().map(({ host, held, heldBytes, trouble }) => ({ host, held, held_bytes: heldBytes, ...(trouble === undefined ? {} : { trouble }) })),
+    }
   }
 }
 

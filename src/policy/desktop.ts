@@ -7,13 +7,15 @@ import type { PersonPolicy } from './policy.ts'
 
 export interface GatewayFacts {
   readonly publicUrl: string
+  /** Of this person, as `desktopTelemetry` makes it. */
+  readonly telemetry: Settings
   /** Unix seconds at which Claude Desktop asks again. */
   readonly expiresAt: number
 }
 
 /** The answer of `GET /user/bootstrap`: how Claude Desktop reaches this gateway, and what the person's policy gives it. */
-export function desktopBootstrap(settings: Settings, { publicUrl, expiresAt }: GatewayFacts): Settings {
-  return { inferenceProvider: 'gateway', inferenceGatewayBaseUrl: publicUrl, inferenceCredentialKind: 'interactive', ...settings, expiresAt }
+export function desktopBootstrap(settings: Settings, { publicUrl, telemetry, expiresAt }: GatewayFacts): Settings {
+  return { inferenceProvider: 'gateway', inferenceGatewayBaseUrl: publicUrl, inferenceCredentialKind: 'interactive', ...telemetry, ...settings, expiresAt }
 }
 
 /** As much of the answer as follows from the policy; undefined when the policy does not opt in by a `desktop` block. */

@@ -1,6 +1,7 @@
 import { modelNames } from '../models/names.ts'
 import { createModelTable, type ModelTableOptions } from '../models/resolve.ts'
 import { clientPricing, type PricedUpstream, type Pricing } from './client-pricing.ts'
+import { telemetryEnvironment, type ClientTelemetry } from './client-telemetry.ts'
 import type { ManagedConfig } from './config.ts'
 import { createPolicy, type Policy } from './policy.ts'
 
@@ -10,11 +11,16 @@ export interface PolicyOptions {
   readonly models: ModelTableOptions['models']
   readonly upstreams: readonly PricedUpstream[]
   readonly pricing: Pricing
+  readonly telemetry?: ClientTelemetry | undefined
+  readonly listen: { readonly public_url?: string | undefined }
   readonly auto_include_builtin_models: boolean
 }
 
 /** The policy of a configuration: what serves requests, and what explains it, is one. */
-export function policyFrom({ managed, models, upstreams, pricing, auto_include_builtin_models: autoInclude }: PolicyOptions): Policy {
+export function policyFrom({ managed, models, upstreams, pricing, telemetry, listen, auto_include_builtin_models: autoInclude }: PolicyOptions): Policy {
   const served = createModelTable({ autoInclude, models, upstreams }).list()
-  return createPolicy(managed, modelNames(models), clientPricing(pricing, served, upstreams))
+  return createPolicy(managed, modelNames(models), {
+    pricing: clientPricing(pricing, served, upstreams),
+    environment: telemetryEnvironment(telemetry, listen.public_url),
+  })
 }

@@ -10,16 +10,12 @@ import { isCatchAll } from './match.ts'
 import type { PolicyOptions } from './policy-from.ts'
 import { settingsIn } from './policy.ts'
 
-export interface PolicyWarningOptions extends PolicyOptions {
-  readonly listen: { readonly public_url?: string | undefined }
-}
-
 /** Sentences, each with the place that it is about. */
-export function policyWarnings(config: PolicyWarningOptions): string[] {
-  return [...policies(config), ...codeTab(config), ...desktopHosts(config), ...modelLists(config), ...clientKeys(config)]
+export function policyWarnings(config: PolicyOptions): string[] {
+  return [...policies(config), ...codeTab(config), ...desktopHosts(config), ...modelLists(config), ...clientKeys(config), ...telemetry(config)]
 }
 
-function policies({ managed }: PolicyWarningOptions): string[] {
+function policies({ managed }: PolicyOptions): string[] {
   if (managed === undefined) return []
   const isForAll = managed.policies.map(({ match }) => isCatchAll(match))
   const catchAll = isForAll.indexOf(true)
@@ -31,7 +27,7 @@ function policies({ managed }: PolicyWarningOptions): string[] {
 }
 
 /** Where the Code tab of a Claude Desktop that this gateway configures takes no settings, or does not start. */
-function codeTab({ managed, listen }: PolicyWarningOptions): string[] {
+function codeTab({ managed, listen }: PolicyOptions): string[] {
   const places = { required: [] as string[], optional: [] as string[] }
   for (const { place, policy, base } of withDesktop(managed?.policies ?? [])) {
     if (Object.keys({ ...(base && settingsIn(base)), ...settingsIn(policy) }).length === 0) continue
@@ -45,7 +41,7 @@ function codeTab({ managed, listen }: PolicyWarningOptions): string[] {
 }
 
 /** An empty list of hosts is a rule to the sandbox of Claude Code and none to Claude Desktop. */
-function desktopHosts({ managed }: PolicyWarningOptions): string[] {
+function desktopHosts({ managed }: PolicyOptions): string[] {
   return withDesktop(managed?.policies ?? []).flatMap(({ place, policy, base }) => {
     const sandbox = (settingsIn(policy)?.sandbox ?? (base && settingsIn(base))?.sandbox) as { network?: { allowedDomains?: readonly string[] } } | undefined
     return sandbox?.network?.allowedDomains?.length === 0 ? [`${place}: sandbox.network.allowedDomains is empty, which Claude Desktop gets no rule from; set coworkEgressAllowedHosts under desktop`] : []
@@ -62,7 +58,7 @@ function withDesktop(policies: readonly PolicyConfig[]): { place: string; policy
 }
 
 /** Names that let nothing through: to the client some of them are words for a model of its choice. */
-function modelLists({ managed, models, upstreams, auto_include_builtin_models: autoInclude }: PolicyWarningOptions): string[] {
+function modelLists({ managed, models, upstreams, auto_include_builtin_models: autoInclude }: PolicyOptions): string[] {
   const served = createModelTable({ autoInclude, models, upstreams }).list().map(({ id }) => id)
   const names = modelNames(models)
   return (managed?.policies ?? []).flatMap((policy, at) => {
@@ -79,7 +75,7 @@ function modelLists({ managed, models, upstreams, auto_include_builtin_models: a
   })
 }
 
-function clientKeys({ managed }: PolicyWarningOptions): string[] {
+function clientKeys({ managed }: PolicyOptions): string[] {
   return (managed?.policies ?? []).flatMap((policy, at) =>
     (['cli', 'code', 'desktop'] as const).flatMap((client) => {
       const known = client === 'desktop' ? CLAUDE_DESKTOP_KEYS : CLAUDE_CODE_KEYS
@@ -90,4 +86,12 @@ function clientKeys({ managed }: PolicyWarningOptions): string[] {
       })
     }),
   )
+}
+
+function telemetry({ telemetry, listen }: PolicyOptions): string[] {
+  const isRelayed = (telemetry?.forward_to.length ?? 0) > 0
+  return [
+    ...(isRelayed && listen.public_url === undefined ? ['telemetry.forward_to: clients are not told to send telemetry unless listen.public_url is set'] : []),
+    ...(!isRelayed && telemetry?.resource_attributes !== undefined ? ['telemetry.resource_attributes: are told to clients only where forward_to names a collector'] : []),
+  ]
 }

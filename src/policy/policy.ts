@@ -4,6 +4,7 @@ import type { ManagedConfig, PolicyConfig } from './config.ts'
 import { isCatchAll, matchPolicy, type Person } from './match.ts'
 import { mergeDesktop, mergeSettings, type Settings } from './merge.ts'
 import { withPricing } from './client-pricing.ts'
+import { withEnvironment } from './client-telemetry.ts'
 import { settingsChecksum } from './checksum.ts'
 import { createModelRule, type ModelNames, type ModelVerdict } from '../models/model-rule.ts'
 
@@ -30,14 +31,20 @@ export interface Policy {
   forPerson(person: Person): PersonPolicy
 }
 
-/** `pricing`: what clients are told of prices, where a policy says nothing of them. */
-export function createPolicy(config: ManagedConfig | undefined, names: ModelNames, pricing?: Settings): Policy {
+/** What clients are told besides their policy, where the policy says nothing of it. */
+export interface Pushed {
+  readonly pricing?: Settings | undefined
+  readonly environment?: Settings | undefined
+}
+
+export function createPolicy(config: ManagedConfig | undefined, names: ModelNames, pushed: Pushed = {}): Policy {
   const policies = config?.policies ?? []
   const base = policies.find(({ match }) => isCatchAll(match))
-  const compiled = policies.map((policy, index) => compile(index, policy, isCatchAll(policy.match) ? undefined : base, { names, pricing }))
+  const compiled = policies.map((policy, index) => compile(index, policy, isCatchAll(policy.match) ? undefined : base, { names, pushed }))
   const unmatched: PersonPolicy = {
     index: undefined,
-    document: undefined,
+    // Without policies telemetry is for everybody; among policies nobody's person is told nothing.
+    document: config === undefined && pushed.environment !== undefined ? toDocument(withEnvironment({}, pushed.environment)) : undefined,
     codeTab: 'offered',
     desktop: undefined,
     judgeModel: () => (config?.default === 'deny' ? 'availableModels' : undefined),
@@ -55,11 +62,11 @@ export function personOf(principal: Principal): Person {
   return { email: principal.email, groups: principal.groups }
 }
 
-function compile(index: number, own: PolicyConfig, base: PolicyConfig | undefined, { names, pricing }: { names: ModelNames; pricing: Settings | undefined }): PersonPolicy {
+function compile(index: number, own: PolicyConfig, base: PolicyConfig | undefined, { names, pushed }: { names: ModelNames; pushed: Pushed }): PersonPolicy {
   const settings = mergeOnto(base && settingsIn(base), settingsIn(own), mergeSettings) ?? {}
   return {
     index,
-    document: toDocument(withPricing(settings, pricing)),
+    document: toDocument(withEnvironment(withPricing(settings, pushed.pricing), pushed.environment)),
     codeTab: codeTabOf(settings, own, base),
     desktop: mergeOnto(base?.desktop, own.desktop, mergeDesktop),
     judgeModel: createModelRule(settings, names),

@@ -6,6 +6,7 @@ import type { Observe } from '../observe/events.ts'
 import { managedSettingsAnswer } from './managed-settings-answer.ts'
 import type { ModelTable } from '../models/resolve.ts'
 import type { Principal } from '../principal.ts'
+import { desktopTelemetry, type ClientTelemetry } from './client-telemetry.ts'
 import { desktopBootstrap, desktopSettings, isDesktopSession } from './desktop.ts'
 import { personOf, type Policy } from './policy.ts'
 
@@ -15,6 +16,9 @@ export interface PolicyRoutesDeps {
   observe: Observe
   version: string
   publicUrl: string
+  /** What the configuration calls the gateway; without it no telemetry is asked for. */
+  configuredUrl: string | undefined
+  telemetry: ClientTelemetry | undefined
   /** Seconds for which Claude Desktop goes by an answer. */
   ttlSeconds: number
   now: () => Date
@@ -42,7 +46,7 @@ function managedSettings(request: Request, { policy, observe, version }: PolicyR
 }
 
 /** Claude Desktop's own configuration; 404 unless the person's policy opts in. */
-function bootstrap(request: Request, { policy, models, observe, publicUrl, ttlSeconds, now }: PolicyRoutesDeps): Response {
+function bootstrap(request: Request, { policy, models, observe, publicUrl, configuredUrl, telemetry, ttlSeconds, now }: PolicyRoutesDeps): Response {
   const principal = principalOf(request)
   const own = policy.forPerson(personOf(principal))
   const settings = desktopSettings(own, models)
@@ -52,8 +56,8 @@ function bootstrap(request: Request, { policy, models, observe, publicUrl, ttlSe
     return notFound(NO_DESKTOP[reason], request)
   }
   observe({ evt: 'desktop_bootstrap.serve', ...factsOf(request, principal), policy: own.index ?? null })
-  const expiresAt = Math.floor(now().getTime() / 1000) + ttlSeconds
-  return Response.json(desktopBootstrap(settings, { publicUrl, expiresAt }), { headers: { 'cache-control': 'no-store', vary: 'authorization, x-api-key' } })
+  const facts = { publicUrl, telemetry: desktopTelemetry(telemetry, configuredUrl, principal, own.document?.settings ?? {}), expiresAt: Math.floor(now().getTime() / 1000) + ttlSeconds }
+  return Response.json(desktopBootstrap(settings, facts), { headers: { 'cache-control': 'no-store', vary: 'authorization, x-api-key' } })
 }
 
 const NO_DESKTOP = {

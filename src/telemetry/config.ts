@@ -10,9 +10,31 @@ const destination = mapping({
   allow_http: described(v.optional(boolean(), false), 'Let a collector on a private address be reached without TLS.'),
 })
 
+/** Names that the gateway or the client sets, OpenTelemetry and Claude Code. */
+const RESERVED = /^(?:service\.(?:name|version)|claude\.deployment_mode|host\.arch|os\.(?:type|version)|wsl\.version|(?:enduser|user|identity)\..*)$/i
+/** They travel in one variable of the environment: https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable */
+const attributes = () =>
+  v.pipe(
+    textMap('mapping of names to text'),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return
+      for (const [name, value] of Object.entries(dataset.value)) {
+        const message = attributeFault(name, value)
+        if (message !== undefined) addIssue({ message, path: [{ type: 'object', origin: 'value', input: dataset.value, key: name, value }] })
+      }
+    }),
+  )
+
+function attributeFault(name: string, value: string): string | undefined {
+  if (!/^[A-Za-z0-9._-]{1,255}$/.test(name)) return 'is not the name of an attribute: letters, digits, ".", "_" and "-", 255 at most'
+  if (RESERVED.test(name)) return 'is set by Claude or the gateway; use another name'
+  if (!/^[\x21-\x7e]+$/.test(value) || /[,;=\\"%]/.test(value)) return 'must be printable ASCII without space and without , ; = \\ " %'
+  return encodeURIComponent(value).length > 255 ? 'must not be longer than 255 characters, of which / : @ count as three' : undefined
+}
+
 export const telemetrySchema = mapping({
-  forward_to: described(v.optional(list(destination), []), 'Collectors that telemetry of clients is relayed to. Not served yet.'),
-  resource_attributes: described(v.optional(textMap()), 'Attributes pushed to clients.'),
+  forward_to: described(v.optional(list(destination), []), 'Collectors that telemetry of clients is relayed to. Clients are told to send it.'),
+  resource_attributes: described(v.optional(attributes()), 'Attributes that clients put on all they send, such as a department.'),
 })
 
 export type TelemetryConfig = v.InferOutput<typeof telemetrySchema>

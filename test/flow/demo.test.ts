@@ -77,7 +77,8 @@ describe('what the demonstration prints', () => {
 })
 
 describe('the people of the demonstration', () => {
-  const MODELS = { alice: ['claude-opus-5-5', 'claude-opus-4-7', 'claude-sonnet-5', 'claude-haiku-4-5'], bob: ['claude-sonnet-5', 'claude-haiku-4-5'], carol: ['claude-haiku-4-5'] }
+  // `claude-sonnet-5` means 5.5 as well, as it does to Claude Code.
+  const MODELS = { alice: ['claude-opus-5-5', 'claude-opus-4-7', 'claude-sonnet-5', 'claude-sonnet-5-5', 'claude-haiku-4-5'], bob: ['claude-sonnet-5', 'claude-sonnet-5-5', 'claude-haiku-4-5'], carol: ['claude-haiku-4-5'] }
 
   test.each(Object.entries(MODELS))('%s is offered the models of their group and no other', async (login, models) => {
     const { access_token: token } = await signIn(login)

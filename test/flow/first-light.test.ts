@@ -33,7 +33,7 @@ describe('signing in from a laptop', () => {
 
   test('lists the models of the policy', async () => {
     const models = (await (await world.gateway.get('/v1/models?limit=1000', alice.access_token)).json()) as { data: { id: string }[] }
-    expect(models.data.map(({ id }) => id).sort()).toEqual(['claude-haiku-4-5', 'claude-sonnet-5'])
+    expect(models.data.map(({ id }) => id).sort()).toEqual(['claude-haiku-4-5', 'claude-sonnet-5', 'claude-sonnet-5-5'])
   })
 
   test('serves managed settings and then 304', async () => {

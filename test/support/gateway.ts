@@ -95,7 +95,7 @@ async function startOne(text: string, { now, nowMs, idleSeconds }: Pick<WorldOpt
     observed.push(observation)
     for (const check of [...waiting]) check()
   }
-  const { config } = parseConfig(text, 'test.yaml', {})
+  const { config } = parseConfig(text, 'test.yaml', { GATEHOUSE_ALLOW_LOOPBACK: '1' })
   const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, ...(now && { now }), ...(nowMs && { nowMs }) })
   const url = `http://127.0.0.1:${gateway.port}`
   const bearer = (token: string | undefined) => (token === undefined ? {} : { authorization: `Bearer ${token}` })

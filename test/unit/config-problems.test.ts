@@ -196,6 +196,7 @@ describe('telemetry', () => {
     ['a public collector in the clear', collector({ url: 'http://203.0.113.9:4318', allow_http: true }), 'telemetry.forward_to[0].url: must be https: allow_http is for private addresses'],
     ['a collector on this machine', collector({ url: 'http://127.0.0.1:4318' }), 'telemetry.forward_to[0].url: is a loopback address; set GATEHOUSE_ALLOW_LOOPBACK=1 to allow it'],
     ['a collector on this machine by IPv6', collector({ url: 'https://[::1]:4318' }), 'telemetry.forward_to[0].url: is a loopback address; set GATEHOUSE_ALLOW_LOOPBACK=1 to allow it'],
+    ['attributes that cannot travel in a variable', complete({ telemetry: { resource_attributes: { 'bad key': 'x', 'User.Name': 'x', e: '', f: 'a,b', g: 'x'.repeat(256) } } }), 'telemetry.resource_attributes.bad key: is not the name of an attribute: letters, digits, ".", "_" and "-", 255 at most', 'telemetry.resource_attributes.User.Name: is set by Claude or the gateway; use another name', ...['e', 'f'].map((name) => `telemetry.resource_attributes.${name}: must be printable ASCII without space and without , ; = \\ " %`), 'telemetry.resource_attributes.g: must not be longer than 255 characters, of which / : @ count as three'],
     ['a signal that is a word', collector({ url: 'https://a.example', logs: 'yes' }), 'telemetry.forward_to[0].logs: must be true or false'],
   ])
 

@@ -35,6 +35,7 @@ describe('warnings', () => {
     ['policies after the one for everybody', policies(group, everybody, group, group), 'managed.policies[1] matches everybody: the 2 policies after it will never be used; put it last'],
     ['a mistyped key of Claude Code', policies({ ...everybody, cli: { availableModel: [], model: 'x' } }), 'managed.policies[0].cli.availableModel: not a key this version knows; did you mean availableModels? It is delivered as it is'],
     ['a new key of Claude Desktop', policies({ ...everybody, desktop: { quantumTabEnabled: true, banner: {}, chatTabEnabled: false, inferenceMaxTokensPerWindow: 1 } }), 'managed.policies[0].desktop.quantumTabEnabled: not a key this version knows. It is delivered as it is'],
+    ['attributes without a collector', complete({ telemetry: { resource_attributes: { a: 'b' } } }), 'telemetry.resource_attributes: are told to clients only where forward_to names a collector'],
     // B40
     ['settings that the Code tab runs without', policies({ ...group, desktop: {} }, { match: {}, cli: { model: 'x' } }), 'managed.policies[0]: the Code tab of Claude Desktop may run without the settings under cli; write them under code to require them'],
     ['an empty list of hosts that Claude Desktop gets nothing from', policies({ match: {}, code: { sandbox: { network: { allowedDomains: [] } } }, desktop: {} }), expect.stringContaining('the Code tab') as never, 'managed.policies[0]: sandbox.network.allowedDomains is empty, which Claude Desktop gets no rule from; set coworkEgressAllowedHosts under desktop'],
@@ -83,8 +84,6 @@ describe('what this version does not serve yet', () => {
     ['enforcement', { admin: {}, enforcement: { reserve: true } }, 'enforcement: accepted; caps are not enforced by this version'],
     ['pricing', { pricing: { multiplier: 0.9 } }, 'pricing: accepted; spend is not counted by this version'],
     ['quotas', { quotas: [{ match: {}, concurrent: 1 }] }, 'quotas: accepted; not enforced by this version'],
-    ['telemetry', { telemetry: { forward_to: [{ url: 'https://a.example' }] } }, 'telemetry.forward_to: accepted; telemetry is not relayed by this version, and clients are not told to send it'],
-    ['resource attributes', { telemetry: { resource_attributes: { a: 'b' } } }, 'telemetry.resource_attributes: accepted; not pushed to clients by this version'],
     ['workloads', { service_identities: [{ name: 'ci', issuer: 'https://ci.example', audience: 'gw', match: { sub: 'x' } }] }, 'service_identities: accepted; workload sign-in is not served by this version'],
     ['several issuers', { oidc: [{ ...OIDC, name: 'a' }, { ...OIDC, name: 'b' }] }, 'oidc: accepted; this version signs in with the first issuer, https://idp.example.com, alone'],
   ])('is said of %s', (_, changes, sentence) => {

@@ -60,9 +60,8 @@ describe('the settings of Claude Desktop', () => {
     expect(managed([{ match: {}, cli: { model: 'x' }, desktop: {} }])).toBeUndefined()
   })
 
-  // B14: a Claude Desktop of before 2.1.229 sends telemetry to an endpoint it is told without its bearer.
-  test('never replace how the gateway is reached, and send no telemetry anywhere', () => {
-    const answer = desktopBootstrap(toldOf({}, { banner: { text: 'x' } }) as Settings, { publicUrl: 'https://gw.example.com', expiresAt: 1 })
+  test('never replace how the gateway is reached, and ask for no telemetry that nobody wants', () => {
+    const answer = desktopBootstrap(toldOf({}, { banner: { text: 'x' } }) as Settings, { publicUrl: 'https://gw.example.com', telemetry: {}, expiresAt: 1 })
     expect(answer).toEqual({ inferenceProvider: 'gateway', inferenceGatewayBaseUrl: 'https://gw.example.com', inferenceCredentialKind: 'interactive', banner: { text: 'x' }, expiresAt: 1 })
   })
 })

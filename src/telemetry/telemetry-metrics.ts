@@ -1,0 +1,20 @@
+import type { MetricFamily } from '../observe/metrics.ts'
+import type { CollectorReport } from './collector.ts'
+
+/** How the relay of telemetry does, by collector; the names are the configuration's, so the label sets are bounded. */
+export function telemetryMetrics(reports: readonly CollectorReport[]): MetricFamily[] {
+  return [
+    {
+      name: 'gatehouse_telemetry_exports_total',
+      type: 'counter',
+      help: 'Exports of clients by collector, signal and what became of them; all but delivered are lost.',
+      samples: reports.flatMap(({ host, outcomes }) => Object.entries(outcomes).flatMap(([signal, of]) => Object.entries(of).map(([outcome, value]) => ({ labels: { collector: host, signal, outcome }, value })))),
+    },
+    {
+      name: 'gatehouse_telemetry_held_bytes',
+      type: 'gauge',
+      help: 'Exports that wait for a collector.',
+      samples: reports.map(({ host, heldBytes }) => ({ labels: { collector: host }, value: heldBytes })),
+    },
+  ]
+}

@@ -1,0 +1,121 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { createGuardedFetch } from '../../src/egress/guarded-fetch.ts'
+import { Secret } from '../../src/std/secret.ts'
+import { createCollector, waitMs, type Collector, type CollectorConfig, type Export } from '../../src/telemetry/collector.ts'
+import { startCollector, type TestCollector } from '../support/collector.ts'
+
+const fetch = createGuardedFetch({ allowLoopback: true })
+const open: { stop(): unknown }[] = []
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.stop()
+})
+
+function setUp(config: Partial<CollectorConfig> = {}, limits: { delaysMs?: number[]; maxHeldBytes?: number } = {}): { server: TestCollector; collector: Collector; warnings: string[] } {
+  const server = startCollector()
+  const warnings: string[] = []
+  const collector = createCollector({ url: server.url, headers: {}, metrics: true, logs: false, traces: false, ...config }, { fetch, warn: (message) => warnings.push(message), delaysMs: [5, 5, 5], ...limits })
+  open.push({ stop: () => server.stop() }, { stop: () => collector.stop(0) })
+  return { server, collector, warnings }
+}
+
+const metrics = (body: string, more: Partial<Export> = {}): Export => ({ signal: 'metrics', contentType: 'application/json', contentEncoding: undefined, body: Buffer.from(body), ...more })
+const bodies = ({ received }: TestCollector) => received.map(({ body }) => Buffer.from(body).toString())
+const settled = async (collector: Collector) => {
+  while (collector.report().held > 0) await Bun.sleep(5)
+  return collector.report().outcomes.metrics
+}
+
+describe('a collector', () => {
+  test('gets an export byte for byte, with its kind, its coding and its own headers', async () => {
+    const { server, collector } = setUp({ headers: { authorization: new Secret('Bearer canary') } })
+    const body = Bun.gzipSync(Buffer.from([10, 0, 255, 200]))
+    collector.offer(metrics('', { contentType: 'application/x-protobuf', contentEncoding: 'gzip', body }))
+    expect(await settled(collector)).toMatchObject({ delivered: 1 })
+    const [got] = server.received
+    expect([got?.path, Buffer.from(got?.body as Uint8Array)]).toEqual(['/v1/metrics', Buffer.from(body)])
+    expect(['content-type', 'content-encoding', 'authorization'].map((name) => got?.headers.get(name))).toEqual(['application/x-protobuf', 'gzip', 'Bearer canary'])
+  })
+
+  // A URL with the path of one signal was doubled, and everything was lost without a word.
+  test.each(['', '/v1/metrics', '/v1/logs'])('is reached by a URL that ends in %p', async (path) => {
+    const server = startCollector()
+    const collector = createCollector({ url: `${server.url}/otlp${path}`, headers: {}, metrics: true, logs: false, traces: false }, { fetch, warn: () => {} })
+    open.push(server)
+    collector.offer(metrics('{}'))
+    await settled(collector)
+    expect(server.received.map((one) => one.path)).toEqual(['/otlp/v1/metrics'])
+  })
+
+  test('gets the signals it wants alone', async () => {
+    const { server, collector } = setUp({ metrics: false, traces: true })
+    for (const signal of ['metrics', 'logs', 'traces'] as const) collector.offer(metrics(signal, { signal }))
+    await settled(collector)
+    expect(bodies(server)).toEqual(['traces'])
+  })
+
+  // B21
+  test('that refuses an export for good loses that one alone, and no other waits for it', async () => {
+    const { server, collector, warnings } = setUp()
+    server.enqueue(() => new Response('bad', { status: 400 }))
+    collector.offer(metrics('poison'))
+    await server.arrived(1)
+    collector.offer(metrics('good'))
+    expect(await settled(collector)).toEqual({ delivered: 1, rejected: 1, gave_up: 0, queue_full: 0 })
+    expect(bodies(server)).toEqual(['poison', 'good'])
+    expect(warnings[0]).toMatch(/^telemetry: collector 127\.0\.0\.1:\d+: answered 400 to metrics$/)
+  })
+
+  test.each([429, 502, 503, 504])('that cannot take an export now (%d) is offered it again', async (status) => {
+    const { server, collector } = setUp()
+    server.enqueue(() => new Response(null, { status }), () => new Response(null, { status }))
+    collector.offer(metrics('x'))
+    expect(await settled(collector)).toMatchObject({ delivered: 1 })
+    expect(bodies(server)).toEqual(['x', 'x', 'x'])
+    expect(collector.report().trouble).toBeUndefined()
+  })
+
+  test.each([
+    [null, 500],
+    ['0', 500],
+    ['7', 7000],
+    [' 7 ', 7000],
+    ['86400', 120_000],
+    ['-1', 500],
+    ['soon', 500],
+    ['Fri, 27 Nov 2026 07:00:00 GMT', 500],
+  ])('that asks for %p is left alone for %d ms', (retryAfter, expected) => {
+    expect(waitMs(500, retryAfter)).toBe(expected)
+  })
+
+  test('that is away loses what was tried often enough, and says why', async () => {
+    const { server, collector } = setUp()
+    await server.stop()
+    collector.offer(metrics('x'))
+    expect(await settled(collector)).toEqual({ delivered: 0, rejected: 0, gave_up: 1, queue_full: 0 })
+    expect(collector.report().trouble).toContain('failed')
+  })
+
+  test('that is too slow loses what is more than may wait, and holds no more', async () => {
+    const { server, collector } = setUp({}, { maxHeldBytes: 25 })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const late = () => promise.then(() => new Response('{}'))
+    server.enqueue(late, late)
+    for (let n = 0; n < 5; n++) collector.offer(metrics('0123456789'))
+    expect(collector.report()).toMatchObject({ held: 2, heldBytes: 20 })
+    resolve()
+    expect(await settled(collector)).toEqual({ delivered: 2, rejected: 0, gave_up: 0, queue_full: 3 })
+    expect(collector.report().heldBytes).toBe(0)
+  })
+
+  test('gets what waits for it once more when the gateway ends, and nothing is left behind', async () => {
+    const { server, collector } = setUp({}, { delaysMs: [60_000] })
+    server.enqueue(() => new Response(null, { status: 503 }))
+    collector.offer(metrics('x'))
+    await server.arrived(1)
+    while (collector.report().trouble === undefined) await Bun.sleep(1)
+    await collector.stop(2000)
+    expect(collector.report()).toMatchObject({ held: 0, outcomes: { metrics: { delivered: 1 } } })
+    collector.offer(metrics('late'))
+    expect(bodies(server)).toEqual(['x', 'x'])
+  })
+})
