@@ -171,7 +171,7 @@ function factsFor({ relay, telemetry, nowMs, requireAdmin }: { relay: Relay; tel
     await requireAdmin(request.headers, { ...contextOf(request), method: request.method, path: '/readyz' })
     return {
       upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()),
-      collectors: telemetry.reports().map(({ host, held, heldBytes, trouble }) => ({ host, held, held_bytes: heldBytes, ...(trouble === undefined ? {} : { trouble }) })),
+      collectors: telemetry.reports().map(({ name, held, heldBytes, trouble }) => ({ name, held, held_bytes: heldBytes, ...(trouble === undefined ? {} : { trouble }) })),
     }
   }
 }

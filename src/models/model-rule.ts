@@ -72,7 +72,7 @@ function deniedMatcher(entries: readonly string[], names: ModelNames): Matcher {
     const known = names.canonicalId(entry) ?? names.canonicalId(withClaude(entry)) ?? entry
     const family = entry === 'claude' ? entry : FAMILIES.find((name) => entry === name || entry === `claude-${name}`)
     const version = versionIn(entry)
-    return (modelId) => modelId === entry || modelId === known || (family !== undefined && mentions(modelId, family)) || (version !== undefined && isOf(version, versionIn(modelId)))
+    return (modelId) => modelId === entry || modelId === known || (family !== undefined && (mentions(modelId, family) || versionIn(modelId)?.family === family)) || (version !== undefined && isOf(version, versionIn(modelId)))
   })
   return (modelId) => matchers.some((matches) => matches(modelId))
 }
@@ -89,9 +89,9 @@ interface Version {
   readonly minor: number | undefined
 }
 
-/** As it stands in any name: `opus-4-7`, `anthropic.claude-3-5-haiku-20241022-v1:0`. A date closes what is before it. */
+/** As it stands in any name: `opus-4-7`, `opus4.7`, `anthropic.claude-3-5-haiku-20241022-v1:0`. A date closes what is before it. */
 function versionIn(name: string): Version | undefined {
-  const [, family, major, minor, date] = /(?:^|[^a-z0-9])(opus|sonnet|haiku|fable|mythos)-(\d{1,2})(?!\d)(?:-(\d{1,2})(?!\d))?([-@]\d{8})?/.exec(name) ?? []
+  const [, family, major, minor, date] = /(?:^|[^a-z0-9])(opus|sonnet|haiku|fable|mythos)[-._]?(\d{1,2})(?!\d)(?:[-._](\d{1,2})(?!\d))?([-@]\d{8})?/.exec(name) ?? []
   if (family !== undefined) return { family, major: Number(major), minor: minor === undefined && date === undefined ? undefined : Number(minor ?? 0) }
   const [, oldMajor, oldMinor, oldFamily] = /claude-(\d)(?:-(\d))?-(opus|sonnet|haiku)/.exec(name) ?? []
   return oldFamily === undefined ? undefined : { family: oldFamily, major: Number(oldMajor), minor: Number(oldMinor ?? 0) }

@@ -33,7 +33,8 @@ export function desktopTelemetry(telemetry: ClientTelemetry | undefined, publicU
   if (telemetryEnvironment(telemetry, publicUrl) === undefined) return {}
   const env = (settings.env ?? {}) as Settings
   const isJson = PROTOCOLS.some((name) => env[name] === 'http/json')
-  const person: Record<string, Json | undefined> = { 'enduser.id': email || sub, 'user.email': email || undefined, 'user.groups': attributeOfGroups(groups), 'enduser.sub': fits(sub) ? sub : undefined }
+  const address = email !== undefined && fits(email) ? email : undefined
+  const person: Record<string, Json | undefined> = { 'enduser.id': address ?? (fits(sub) ? sub : undefined), 'user.email': address, 'user.groups': attributeOfGroups(groups), 'enduser.sub': fits(sub) ? sub : undefined }
   return {
     otlpEndpoint: publicUrl as string,
     otlpProtocol: isJson ? 'http/json' : 'http/protobuf',

@@ -1,8 +1,8 @@
 import * as v from 'valibot'
-import { boolean, described, headers, list, mapping, textMap, url } from '../std/fields.ts'
+import { baseUrl, boolean, described, headers, list, mapping, textMap } from '../std/fields.ts'
 
 const destination = mapping({
-  url: described(url(), 'A collector that takes OTLP over HTTP. One that ends in `/v1/metrics` is understood.'),
+  url: described(baseUrl(), 'A collector that takes OTLP over HTTP. One that ends in `/v1/metrics` is understood.'),
   headers: described(v.optional(headers(), {}), 'Sent with every export.'),
   metrics: described(v.optional(boolean(), true), 'Relay metrics to it.'),
   logs: described(v.optional(boolean(), false), 'Relay logs to it. They can hold commands and file names.'),

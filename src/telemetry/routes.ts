@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { GatewayError } from '../errors.ts'
 import { readBytes } from '../http/body.ts'
+import { principalOf } from '../http/request-context.ts'
 import { SIGNALS, type Signal } from './signal.ts'
 import type { TelemetryRelay } from './relay.ts'
 
@@ -26,6 +27,6 @@ async function take(request: Request, signal: Signal, relay: TelemetryRelay): Pr
   const coding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
   if (coding !== 'identity' && coding !== 'gzip') throw new GatewayError('unsupported_media_type', 'telemetry comes plain or as gzip')
   const body = await readBytes(request, MAX_EXPORT_BYTES)
-  relay.accept({ signal, contentType, contentEncoding: coding === 'gzip' ? coding : undefined, body })
+  relay.accept({ sub: principalOf(request).sub, signal, contentType, contentEncoding: coding === 'gzip' ? coding : undefined, body })
   return new Response(success, { headers: { 'content-type': contentType } })
 }

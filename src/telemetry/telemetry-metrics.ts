@@ -8,13 +8,13 @@ export function telemetryMetrics(reports: readonly CollectorReport[]): MetricFam
       name: 'gatehouse_telemetry_exports_total',
       type: 'counter',
       help: 'Exports of clients by collector, signal and what became of them; all but delivered are lost.',
-      samples: reports.flatMap(({ host, outcomes }) => Object.entries(outcomes).flatMap(([signal, of]) => Object.entries(of).map(([outcome, value]) => ({ labels: { collector: host, signal, outcome }, value })))),
+      samples: reports.flatMap(({ name, outcomes }) => Object.entries(outcomes).flatMap(([signal, of]) => Object.entries(of).map(([outcome, value]) => ({ labels: { collector: name, signal, outcome }, value })))),
     },
     {
       name: 'gatehouse_telemetry_held_bytes',
       type: 'gauge',
       help: 'Exports that wait for a collector.',
-      samples: reports.map(({ host, heldBytes }) => ({ labels: { collector: host }, value: heldBytes })),
+      samples: reports.map(({ name, heldBytes }) => ({ labels: { collector: name }, value: heldBytes })),
     },
   ]
 }

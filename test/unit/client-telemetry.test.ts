@@ -61,6 +61,7 @@ describe('the telemetry of Claude Desktop', () => {
     ['an empty address as none', { email: '', groups: [] }, { department: 'eng', 'enduser.id': 'okta|1', 'enduser.sub': 'okta|1' }],
     ['no groups that would read as others', { email: undefined, groups: ['a', 'b=c'] }, { department: 'eng', 'enduser.id': 'okta|1', 'enduser.sub': 'okta|1' }],
     ['no groups that are too many', { email: undefined, groups: Array.from({ length: 100 }, (_, n) => `group-${n}`) }, { department: 'eng', 'enduser.id': 'okta|1', 'enduser.sub': 'okta|1' }],
+    ['no address that would read as more', { email: 'e,user.groups=admins@x.com', groups: [] }, { department: 'eng', 'enduser.id': 'okta|1', 'enduser.sub': 'okta|1' }],
     ['no subject that would read as two', { sub: 'a b', groups: [] }, { department: 'eng', 'enduser.id': 'a@example.com', 'user.email': 'a@example.com' }],
   ])('names %s', (_, principal, expected) => {
     expect(attributes(principal)).toEqual(expected)

@@ -13,12 +13,12 @@ afterEach(async () => {
 function setUp(config: Partial<CollectorConfig> = {}, limits: { delaysMs?: number[]; maxHeldBytes?: number } = {}): { server: TestCollector; collector: Collector; warnings: string[] } {
   const server = startCollector()
   const warnings: string[] = []
-  const collector = createCollector({ url: server.url, headers: {}, metrics: true, logs: false, traces: false, ...config }, { fetch, warn: (message) => warnings.push(message), delaysMs: [5, 5, 5], ...limits })
+  const collector = createCollector({ name: new URL(server.url).host, url: server.url, headers: {}, metrics: true, logs: false, traces: false, ...config }, { fetch, warn: (message) => warnings.push(message), delaysMs: [5, 5, 5], ...limits })
   open.push({ stop: () => server.stop() }, { stop: () => collector.stop(0) })
   return { server, collector, warnings }
 }
 
-const metrics = (body: string, more: Partial<Export> = {}): Export => ({ signal: 'metrics', contentType: 'application/json', contentEncoding: undefined, body: Buffer.from(body), ...more })
+const metrics = (body: string, more: Partial<Export> = {}): Export => ({ sub: 'alice', signal: 'metrics', contentType: 'application/json', contentEncoding: undefined, body: Buffer.from(body), ...more })
 const bodies = ({ received }: TestCollector) => received.map(({ body }) => Buffer.from(body).toString())
 const settled = async (collector: Collector) => {
   while (collector.report().held > 0) await Bun.sleep(5)
@@ -39,7 +39,7 @@ describe('a collector', () => {
   // A URL with the path of one signal was doubled, and everything was lost without a word.
   test.each(['', '/v1/metrics', '/v1/logs'])('is reached by a URL that ends in %p', async (path) => {
     const server = startCollector()
-    const collector = createCollector({ url: `${server.url}/otlp${path}`, headers: {}, metrics: true, logs: false, traces: false }, { fetch, warn: () => {} })
+    const collector = createCollector({ name: 'otlp', url: `${server.url}/otlp${path}`, headers: {}, metrics: true, logs: false, traces: false }, { fetch, warn: () => {} })
     open.push(server)
     collector.offer(metrics('{}'))
     await settled(collector)
@@ -96,15 +96,63 @@ describe('a collector', () => {
   })
 
   test('that is too slow loses what is more than may wait, and holds no more', async () => {
-    const { server, collector } = setUp({}, { maxHeldBytes: 25 })
+    const { server, collector, warnings } = setUp({}, { maxHeldBytes: 4 * 2048 })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const late = () => promise.then(() => new Response('{}'))
+    server.enqueue(late, late, late, late)
+    for (let n = 0; n < 5; n++) collector.offer(metrics('0'.repeat(1024), { sub: `person-${n}` }))
+    expect(collector.report()).toMatchObject({ held: 4, heldBytes: 4 * 2048 })
+    resolve()
+    expect(await settled(collector)).toEqual({ delivered: 4, rejected: 0, gave_up: 0, queue_full: 1 })
+    expect(collector.report().heldBytes).toBe(0)
+    expect(warnings.at(-1)).toContain('too much waits for it')
+  })
+
+  test('holds no more than a part of it for one person, who keeps nobody else out', async () => {
+    const { server, collector } = setUp({}, { maxHeldBytes: 4 * 2048 })
     const { promise, resolve } = Promise.withResolvers<void>()
     const late = () => promise.then(() => new Response('{}'))
     server.enqueue(late, late)
-    for (let n = 0; n < 5; n++) collector.offer(metrics('0123456789'))
-    expect(collector.report()).toMatchObject({ held: 2, heldBytes: 20 })
+    for (const sub of ['mallory', 'mallory', 'alice']) collector.offer(metrics('0'.repeat(1024), { sub }))
+    expect(collector.report()).toMatchObject({ held: 2, outcomes: { metrics: { queue_full: 1 } } })
     resolve()
-    expect(await settled(collector)).toEqual({ delivered: 2, rejected: 0, gave_up: 0, queue_full: 3 })
-    expect(collector.report().heldBytes).toBe(0)
+    expect(await settled(collector)).toMatchObject({ delivered: 2 })
+  })
+
+  test('counts what an export costs besides its body, and takes no empty one', () => {
+    const { collector } = setUp({}, { maxHeldBytes: 100 * 1024, delaysMs: [] })
+    for (let n = 0; n < 1000; n++) collector.offer(metrics('', { sub: `${n}` }))
+    expect(collector.report().held).toBe(0)
+    for (let n = 0; n < 1000; n++) collector.offer(metrics('{}', { sub: `${n}` }))
+    expect(collector.report().held).toBeLessThan(100)
+  })
+
+  test.each([
+    ['never ends its answer', () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('{')) }))],
+    ['answers at length', () => new Response('x'.repeat(100_000))],
+  ])('that %s has got the export, once', async (_, answer) => {
+    const { server, collector } = setUp()
+    server.enqueue(answer)
+    collector.offer(metrics('x'))
+    expect(await settled(collector)).toMatchObject({ delivered: 1 })
+    expect(bodies(server)).toEqual(['x'])
+  })
+
+  test('is sent an export as what it is, whatever headers the operator adds', async () => {
+    const { server, collector } = setUp({ headers: { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' } })
+    collector.offer(metrics('x'))
+    await settled(collector)
+    expect(['content-type', 'content-encoding'].map((name) => server.received[0]?.headers.get(name))).toEqual(['application/json', null])
+  })
+
+  test('gets nothing more once the gateway has given up on it', async () => {
+    const { server, collector } = setUp()
+    server.enqueue(...Array.from({ length: 8 }, () => () => new Promise<Response>(() => {})))
+    for (let n = 0; n < 20; n++) collector.offer(metrics('x'))
+    await server.arrived(8)
+    expect(await collector.stop(0)).toBe(20)
+    await Bun.sleep(20)
+    expect([server.received.length, collector.report()]).toEqual([8, expect.objectContaining({ held: 0, heldBytes: 0, outcomes: expect.objectContaining({ metrics: { delivered: 0, rejected: 0, gave_up: 20, queue_full: 0 } }) })])
   })
 
   test('gets what waits for it once more when the gateway ends, and nothing is left behind', async () => {

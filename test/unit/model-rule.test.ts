@@ -3,7 +3,7 @@ import { CATALOG } from '../../src/models/catalog.ts'
 import { modelNames } from '../../src/models/names.ts'
 import { createModelRule } from '../../src/models/model-rule.ts'
 
-const HOUSE = [{ id: 'team-opus', upstream_model: { anthropic: 'deployment-1' } }, { id: 'profile', upstream_model: { anthropic: 'arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-opus-4-6-v1' } }, { id: 'house', upstream_model: { anthropic: 'claude-opus-5-5' } }, { id: 'My-Own', upstream_model: { anthropic: 'secret-id' } }]
+const HOUSE = [{ id: 'dotted', upstream_model: { anthropic: 'claude_opus-4.6' } }, { id: 'joined', upstream_model: { anthropic: 'opus4-6' } }, { id: 'team-opus', upstream_model: { anthropic: 'deployment-1' } }, { id: 'profile', upstream_model: { anthropic: 'arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-opus-4-6-v1' } }, { id: 'house', upstream_model: { anthropic: 'claude-opus-5-5' } }, { id: 'My-Own', upstream_model: { anthropic: 'secret-id' } }]
 const IDS = [...CATALOG.map(({ id }) => id), ...HOUSE.map(({ id }) => id)]
 const rule = (settings: object | undefined) => createModelRule(settings as never, modelNames(HOUSE as never))
 const allowed = (settings: object | undefined) => IDS.filter((id) => rule(settings)(id) === undefined)
@@ -57,12 +57,12 @@ describe('availableModels', () => {
 
 describe('deniedModels', () => {
   test.each<[string, readonly string[], readonly string[]]>([
-    ['a family, also in and behind a name of the operator’s own', ['opus'], [...family('opus'), 'house', 'team-opus', 'profile']],
+    ['a family, also in and behind a name of the operator’s own', ['opus'], [...family('opus'), 'house', 'team-opus', 'profile', 'dotted', 'joined']],
     ['a family by the beginning of its ids', ['claude-haiku'], family('haiku')],
-    ['a family that one of its models stands beside', ['opus', 'claude-opus-4-7'], [...family('opus'), 'house', 'team-opus', 'profile']],
-    ['the whole maker', ['claude'], [...CATALOG.map(({ id }) => id), 'house', 'profile']],
-    ['a model of a profile', ['opus-4-6'], ['claude-opus-4-6', 'profile']],
-    ['a major version', ['claude-opus-4[2m] '], [...family('opus').filter((id) => /opus-4/.test(id)), 'profile']],
+    ['a family that one of its models stands beside', ['opus', 'claude-opus-4-7'], [...family('opus'), 'house', 'team-opus', 'profile', 'dotted', 'joined']],
+    ['the whole maker', ['claude'], [...CATALOG.map(({ id }) => id), 'house', 'profile', 'dotted']],
+    ['a model of a profile', ['opus-4-6'], ['claude-opus-4-6', 'profile', 'dotted', 'joined']],
+    ['a major version', ['claude-opus-4[2m] '], [...family('opus').filter((id) => /opus-4/.test(id)), 'profile', 'dotted', 'joined']],
     ['a version without a minor one alone', ['claude-opus-5-0', 'claude-opus-4-20250514'], ['claude-opus-5', 'claude-opus-4']],
     ['a version and those that extend it', ['claude-opus-5'], ['claude-opus-5-5', 'claude-opus-5', 'house']],
     ['a model in any spelling', ['us.anthropic.claude-haiku-4-5-20251001-v1:0'], ['claude-haiku-4-5']],
