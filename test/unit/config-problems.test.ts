@@ -153,6 +153,7 @@ describe('managed', () => {
     ['no matcher', policy({ cli: {} }), 'managed.policies[0].match: is required'],
     ['a matcher that is a list', policy({ match: [] }), 'managed.policies[0].match: must be a mapping'],
     ['a matcher that is empty', policy({ match: null }), 'managed.policies[0].match: must be a mapping'],
+    // B13
     ['a matcher without groups', policy({ match: { groups: [] } }), 'managed.policies[0].match.groups: must name at least one group'],
     ['a blank group', policy({ match: { groups: ['a', ' '] } }), 'managed.policies[0].match.groups[1]: must not be blank'],
     ['a group that is a word', policy({ match: { groups: 'a' } }), 'managed.policies[0].match.groups: must be a list'],

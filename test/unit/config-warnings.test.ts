@@ -34,6 +34,7 @@ describe('warnings', () => {
     ['a policy after the one for everybody', policies(everybody, group), 'managed.policies[0] matches everybody: the policy after it will never be used; put it last'],
     ['policies after the one for everybody', policies(group, everybody, group, group), 'managed.policies[1] matches everybody: the 2 policies after it will never be used; put it last'],
     ['a mistyped key of Claude Code', policies({ ...everybody, cli: { availableModel: [], model: 'x' } }), 'managed.policies[0].cli.availableModel: not a key this version knows; did you mean availableModels? It is delivered as it is'],
+    // B16: refused keys took a tab away for good.
     ['a new key of Claude Desktop', policies({ ...everybody, desktop: { quantumTabEnabled: true, banner: {}, chatTabEnabled: false, inferenceMaxTokensPerWindow: 1 } }), 'managed.policies[0].desktop.quantumTabEnabled: not a key this version knows. It is delivered as it is'],
     ['attributes without a collector', complete({ telemetry: { resource_attributes: { a: 'b' } } }), 'telemetry.resource_attributes: are told to clients only where forward_to names a collector'],
     // B40
