@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { policyReport, policyText } from '../../src/explain/policy.ts'
-import { complete, load } from '../support/config-texts.ts'
+import { complete, load, type Values } from '../support/config-texts.ts'
 
 const MANAGED = {
   policies: [
@@ -63,4 +63,17 @@ describe('an explanation', () => {
     ])
     expect(policyText(policyReport(config, alice), true)).toContain('\u001b[1m')
   })
+})
+
+test('the example of docs/policies.md does what the page says', async () => {
+  const page = await Bun.file(new URL('../../docs/policies.md', import.meta.url)).text()
+  const { managed } = Bun.YAML.parse(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? '') as { managed: Values }
+  const { config: example } = load(complete({ managed }))
+  expect(policyReport(example, { email: 'bob@example.com', groups: ['contractors'] })).toMatchObject({
+    policy: 1,
+    cli: { settings: { availableModels: ['claude-haiku-4-5'], permissions: { deny: ['Read(./.env)', 'WebFetch'] }, env: { HTTPS_PROXY: 'http://proxy.internal:3128' } } },
+    desktop: { disabledBuiltinTools: ['WebFetch'] },
+    models: [{ id: 'claude-haiku-4-5' }],
+  })
+  expect(policyReport(example, { email: 'carol@example.org', groups: ['ml-platform'] }).policy).toBe(0)
 })
