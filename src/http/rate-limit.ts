@@ -2,7 +2,11 @@
 import { isIP } from 'node:net'
 
 export type RateVerdict = { ok: true } | { ok: false; retryAfterSeconds: number }
-export type RateLimit = (key: string, nowMs: number) => RateVerdict
+export interface RateLimit {
+  (key: string, nowMs: number): RateVerdict
+  /** A call that turned out well, which then never counted. */
+  giveBack(key: string): void
+}
 
 const MAX_KEYS = 50_000
 
@@ -10,7 +14,7 @@ const MAX_KEYS = 50_000
 export function createRateLimit({ max, windowSeconds }: { max: number; windowSeconds: number }): RateLimit {
   const windowMs = windowSeconds * 1000
   const windows = new Map<string, { startMs: number; calls: number }>()
-  return (key, nowMs) => {
+  const limit = (key: string, nowMs: number): RateVerdict => {
     const known = windows.get(key)
     const window = known !== undefined && nowMs - known.startMs < windowMs ? known : { startMs: nowMs, calls: 0 }
     windows.delete(key)
@@ -20,6 +24,11 @@ export function createRateLimit({ max, windowSeconds }: { max: number; windowSec
     window.calls += 1
     return { ok: true }
   }
+  const giveBack = (key: string) => {
+    const window = windows.get(key)
+    if (window !== undefined && window.calls > 0) window.calls -= 1
+  }
+  return Object.assign(limit, { giveBack })
 }
 
 /** What counts as one caller: an IPv4 address, or an IPv6 /64, since a single host owns a whole one. */

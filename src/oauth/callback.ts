@@ -1,15 +1,16 @@
 // The way back from the identity provider: the only place where our two OAuth roles meet.
+import { addressKey } from '../http/rate-limit.ts'
 import { contextOf } from '../http/request-context.ts'
 import type { SignInOutcome } from '../oidc/relying-party.ts'
 import { isProviderTrouble } from '../oidc/refusal.ts'
 import { readBinding, unbindCookie } from './browser-binding.ts'
 import { hashToken } from './codes.ts'
-import { SEALED, type OAuthDeps } from './deps.ts'
+import { SEALED, type Limits, type OAuthDeps } from './deps.ts'
 import { approvedPage, awayPage, lostAttemptPage, refusedPage, unknownCodePage } from './pages.ts'
 import { approveGrant, denyGrant, takeAttempt, type Attempt } from './store.ts'
 
 /** `GET /oauth/callback`: judges who came back and decides the grant before the page says so. */
-export async function finishVerification(deps: OAuthDeps, request: Request): Promise<Response> {
+export async function finishVerification(deps: OAuthDeps, limits: Limits, request: Request): Promise<Response> {
   if (isPrefetch(request.headers)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   const { searchParams, search } = new URL(request.url)
   const [state, ...more] = searchParams.getAll('state')
@@ -23,7 +24,7 @@ export async function finishVerification(deps: OAuthDeps, request: Request): Pro
   const { nonce, codeVerifier } = JSON.parse(opened) as { nonce: string; codeVerifier: string }
   const url = new URL(`${deps.publicUrl}/oauth/callback${search}`)
   const outcome = await deps.relyingParty.finishSignIn({ url, state, nonce, codeVerifier })
-  const page = await decide(deps, request, attempt, outcome)
+  const page = await decide(deps, limits, request, attempt, outcome)
   page.headers.append('set-cookie', unbindCookie(stateHash, secure))
   return page
 }
@@ -33,7 +34,7 @@ function isPrefetch(headers: Headers): boolean {
   return ['sec-purpose', 'purpose', 'x-moz'].some((name) => headers.get(name)?.includes('prefetch'))
 }
 
-async function decide(deps: OAuthDeps, request: Request, attempt: Attempt, outcome: SignInOutcome): Promise<Response> {
+async function decide(deps: OAuthDeps, limits: Limits, request: Request, attempt: Attempt, outcome: SignInOutcome): Promise<Response> {
   if (!outcome.ok) {
     observeCallback(deps, request, attempt, outcome)
     // The provider's trouble says nothing of the person: the code stays good and the button can be pressed again.
@@ -45,7 +46,11 @@ async function decide(deps: OAuthDeps, request: Request, attempt: Attempt, outco
   const sealed = idpRefreshToken === undefined ? undefined : deps.sealer.seal(idpRefreshToken, SEALED.idpToken)
   const approved = await approveGrant(deps.db, attempt.device_code_hash, identity, sealed)
   observeCallback(deps, request, attempt, approved ? outcome : { ok: false, reason: 'grant_not_waiting' })
-  return approved ? approvedPage(identity.email ?? identity.name) : unknownCodePage()
+  if (!approved) return unknownCodePage()
+  // A client that keeps no refresh token begins a sign-in every hour: an office of them, behind one address, are no guessers.
+  limits.authorization.giveBack(addressKey(attempt.requester_ip))
+  limits.verify.giveBack(addressKey(contextOf(request).clientIp))
+  return approvedPage(identity.email ?? identity.name)
 }
 
 function lost(deps: OAuthDeps, request: Request, reason: string): Response {

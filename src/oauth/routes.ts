@@ -28,7 +28,7 @@ export function oauthRoutes(deps: OAuthDeps) {
     .get('/device', ({ request }) => asPage(deps, request, () => showVerification(deps, limits, request)))
     .post('/device', ({ request }) => asPage(deps, request, () => beginVerification(deps, limits, request)), RAW)
     .post('/device/deny', ({ request }) => asPage(deps, request, () => denyVerification(deps, limits, request)), RAW)
-    .get('/oauth/callback', ({ request }) => asPage(deps, request, () => finishVerification(deps, request)))
+    .get('/oauth/callback', ({ request }) => asPage(deps, request, () => finishVerification(deps, limits, request)))
 }
 
 function createLimits({ rateLimits: { device_authorization, device_verify } }: OAuthDeps): Limits {

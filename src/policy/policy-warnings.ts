@@ -6,13 +6,15 @@ import { nearest } from '../std/nearest.ts'
 import { CLAUDE_CODE_KEYS } from './claude-code-settings.ts'
 import { CLAUDE_DESKTOP_KEYS } from './claude-desktop-settings.ts'
 import type { PolicyConfig } from './config.ts'
+import { isMapping } from './document-faults.ts'
 import { isCatchAll } from './match.ts'
+import { mergeSettings } from './merge.ts'
 import type { PolicyOptions } from './policy-from.ts'
 import { settingsIn } from './policy.ts'
 
 /** Sentences, each with the place that it is about. */
 export function policyWarnings(config: PolicyOptions): string[] {
-  return [...policies(config), ...codeTab(config), ...desktopHosts(config), ...modelLists(config), ...clientKeys(config), ...telemetry(config)]
+  return [...policies(config), ...codeTab(config), ...desktopHosts(config), ...modelLists(config), ...defaultModel(config), ...clientKeys(config), ...telemetry(config)]
 }
 
 function policies({ managed }: PolicyOptions): string[] {
@@ -73,6 +75,25 @@ function modelLists({ managed, models, upstreams, auto_include_builtin_models: a
       return list.filter((name) => !means(name)).map((name) => `${place}: ${JSON.stringify(name)} is no model that is served; name ids, or families such as "opus"`)
     })
   })
+}
+
+/** What Claude Code starts with when nobody has picked a model, signed in to a gateway; 2.1.330. */
+const DEFAULT_MODEL = 'claude-opus-4-7'
+const PICKS = ['ANTHROPIC_MODEL', 'ANTHROPIC_DEFAULT_MODEL', 'ANTHROPIC_DEFAULT_OPUS_MODEL']
+
+/** People whose first prompt would be refused for a model that they did not choose. */
+function defaultModel({ managed, models }: PolicyOptions): string[] {
+  const policies = managed?.policies ?? []
+  const base = policies.find(({ match }) => isCatchAll(match))
+  const names = modelNames(models)
+  const places = policies.flatMap((policy, at) => {
+    const settings = mergeSettings((base && settingsIn(base)) ?? {}, settingsIn(policy) ?? {})
+    const { model, enforceAvailableModels, availableModels, env } = settings as Readonly<Record<string, unknown>>
+    const isPicked = model !== undefined || enforceAvailableModels === true || PICKS.some((name) => isMapping(env) && env[name] !== undefined)
+    const isEmpty = Array.isArray(availableModels) && availableModels.length === 0
+    return isPicked || isEmpty || createModelRule(settings, names)(DEFAULT_MODEL) === undefined ? [] : [`managed.policies[${at}]`]
+  })
+  return places.length === 0 ? [] : [`${places.join(', ')}: Claude Code starts with ${DEFAULT_MODEL}, which is refused there until people pick another with /model; set model, or enforceAvailableModels: true`]
 }
 
 function clientKeys({ managed }: PolicyOptions): string[] {

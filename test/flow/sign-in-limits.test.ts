@@ -64,3 +64,13 @@ describe('an address that tries too many codes', () => {
     expect((await enter('/device', user_code, '198.51.100.8')).status).toBe(303)
   })
 })
+
+describe('an office behind one address', () => {
+  // B15: Claude Desktop keeps no refresh token, so that each of its people begins a sign-in every hour.
+  test('may sign in as often as it has people, for what turns out well does not count', async () => {
+    for (let n = 0; n < 8; n++) {
+      const { user_code } = await world.begin()
+      expect([n, (await world.approve(user_code)).status]).toEqual([n, 200])
+    }
+  })
+})

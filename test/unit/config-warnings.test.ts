@@ -58,13 +58,22 @@ describe('warnings', () => {
 
 test('names in a policy that let nothing through are said', () => {
   const said = (...lists: object[]) => load(complete({ managed: { policies: lists.map((cli, at) => ({ match: at === lists.length - 1 ? {} : { groups: [String(at)] }, cli })) } })).warnings.filter((warning) => warning.startsWith('managed.policies'))
-  expect(said({ availableModels: ['claude-opus-5-5', 'opus', 'claude-haiku-4-5@20251001'], deniedModels: ['claude-fable'] })).toEqual([])
-  expect(said({ availableModels: ['best', 'claude-opus-*', 'claude-opus-5'] }, { availableModels: [] }, { deniedModels: ['claude-hauku-4-5'] })).toEqual([
+  expect(said({ availableModels: ['claude-opus-5-5', 'opus', 'claude-haiku-4-5@20251001'], deniedModels: ['claude-fable'], model: 'haiku' })).toEqual([])
+  expect(said({ availableModels: ['best', 'claude-opus-*', 'claude-opus-5'], enforceAvailableModels: true }, { availableModels: [] }, { deniedModels: ['claude-hauku-4-5'] })).toEqual([
     'managed.policies[0].cli.availableModels: "best" is no model that is served; name ids, or families such as "opus"',
     'managed.policies[0].cli.availableModels: "claude-opus-*" is no model that is served; name ids, or families such as "opus"',
     'managed.policies[1].cli.availableModels: is empty, so that its people can use no model',
     'managed.policies[2].cli.deniedModels: "claude-hauku-4-5" is no model that is served; name ids, or families such as "opus"',
   ])
+})
+
+test('policies by which nobody can begin are said', () => {
+  const START = 'Claude Code starts with claude-opus-4-7, which is refused there until people pick another with /model; set model, or enforceAvailableModels: true'
+  const said = (own: Values, base: Values = {}) => load(complete({ managed: { policies: [{ match: { groups: ['a'] }, cli: own }, { match: {}, cli: base }] } })).warnings
+  expect(said({ availableModels: ['sonnet'] })).toEqual([`managed.policies[0]: ${START}`])
+  expect(said({}, { deniedModels: ['opus'] })).toEqual([`managed.policies[0], managed.policies[1]: ${START}`])
+  for (const settings of [{ enforceAvailableModels: true }, { model: 'sonnet' }, { env: { ANTHROPIC_MODEL: 'sonnet' } }]) expect(said({ availableModels: ['sonnet'] }, settings)).toEqual([])
+  expect(said({ availableModels: ['opus'] })).toEqual([])
 })
 
 test('a metrics listener that others can reach is said', () => {

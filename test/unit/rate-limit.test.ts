@@ -9,6 +9,17 @@ describe('createRateLimit', () => {
     expect(limit('a', 60_000).ok).toBe(true)
   })
 
+  test('does not count what is given back, and gives back no more than was taken', () => {
+    const limit = createRateLimit({ max: 1, windowSeconds: 60 })
+    limit.giveBack('a')
+    for (let n = 0; n < 5; n++) {
+      expect(limit('a', n).ok).toBe(true)
+      limit.giveBack('a')
+      limit.giveBack('a')
+    }
+    expect([limit('a', 6).ok, limit('a', 7).ok]).toEqual([true, false])
+  })
+
   test('counts every address by itself', () => {
     const limit = createRateLimit({ max: 1, windowSeconds: 60 })
     expect([limit('a', 0).ok, limit('b', 0).ok, limit('a', 1).ok]).toEqual([true, true, false])
