@@ -1,4 +1,5 @@
 // What an operator should hear of policies that stop nothing and may still not do what was meant. Pure.
+import { DEFAULT_MODEL } from '../models/default-model.ts'
 import { createModelRule } from '../models/model-rule.ts'
 import { modelNames } from '../models/names.ts'
 import { createModelTable } from '../models/resolve.ts'
@@ -77,8 +78,6 @@ function modelLists({ managed, models, upstreams, auto_include_builtin_models: a
   })
 }
 
-/** What Claude Code starts with when nobody has picked a model, signed in to a gateway; 2.1.330. */
-const DEFAULT_MODEL = 'claude-opus-4-7'
 const PICKS = ['ANTHROPIC_MODEL', 'ANTHROPIC_DEFAULT_MODEL', 'ANTHROPIC_DEFAULT_OPUS_MODEL']
 
 /** People whose first prompt would be refused for a model that they did not choose. */

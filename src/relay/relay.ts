@@ -3,8 +3,10 @@ import { GatewayError } from '../errors.ts'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { anthropicError } from '../http/errors/anthropic.ts'
 import type { RequestContext } from '../http/request-context.ts'
+import { DEFAULT_MODEL } from '../models/default-model.ts'
 import type { ModelTable, ServedModel } from '../models/resolve.ts'
 import { canonicalModelId } from '../models/spellings.ts'
+import { usableModels } from '../models/usable-models.ts'
 import type { Observe } from '../observe/events.ts'
 import type { ModelVerdict } from '../models/model-rule.ts'
 import type { Principal } from '../principal.ts'
@@ -46,6 +48,7 @@ export interface Relay {
 const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' }
 const EVENT_STREAM = 'text/event-stream'
 const TICK_MS = 1000
+const MOST_SUGGESTED = 4
 /** A body field between a client and its own gateway. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(['tags'])
 
@@ -181,7 +184,14 @@ function requireAllowed(deps: RelayDeps, surface: Surface, principal: Principal,
   const verdict = deps.judgeModel(principal, id)
   if (verdict === undefined) return
   denied(deps, surface, context, model, verdict === 'deniedModels' ? 'denied_by_policy' : 'not_in_policy')
-  throw new GatewayError('invalid_request', `${place}model ${shown(model)} ${verdict === 'deniedModels' ? "is blocked by your role's deniedModels denylist" : "is not in your role's availableModels allowlist"}`)
+  throw new GatewayError('invalid_request', `${place}model ${shown(model)} ${verdict === 'deniedModels' ? "is blocked by your role's deniedModels denylist" : "is not in your role's availableModels allowlist"}${howToBegin(deps, principal, id)}`)
+}
+
+/** Nobody chose the model that Claude Code starts with: whom it is refused is told what to do. */
+function howToBegin({ models, judgeModel }: RelayDeps, principal: Principal, id: string): string {
+  if (id !== DEFAULT_MODEL) return ''
+  const usable = usableModels(models, (other) => judgeModel(principal, other)).slice(0, MOST_SUGGESTED).map((model) => model.id)
+  return usable.length === 0 ? '' : `. Claude Code starts with it unless told otherwise: choose another with /model, such as ${usable.join(', ')}`
 }
 
 function denied({ observe }: RelayDeps, surface: Surface, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {

@@ -100,6 +100,18 @@ describe('managed settings', () => {
   })
 })
 
+describe('a refusal', () => {
+  const refused = async (model: string) => message(await world.gateway.post('/v1/messages', { model, max_tokens: 10, messages: [] }, alice))
+
+  test('of the model that Claude Code starts with says what to do', async () => {
+    expect(await refused('claude-opus-4-7')).toEqual([400, "model claude-opus-4-7 is not in your role's availableModels allowlist. Claude Code starts with it unless told otherwise: choose another with /model, such as claude-haiku-4-5"])
+  })
+
+  test('of a model that somebody chose names the list', async () => {
+    expect(await refused('claude-opus-5-5')).toEqual([400, "model claude-opus-5-5 is not in your role's availableModels allowlist"])
+  })
+})
+
 // B33: a client gives its discovery three seconds, follows no redirect and takes an empty list for none.
 describe('the models', () => {
   test('are listed whatever the client adds to the path, without asking an upstream', async () => {
