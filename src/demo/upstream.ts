@@ -2,6 +2,7 @@
 // whoever has its key.
 import { randomUUID } from 'node:crypto'
 import { answerTo, newestText } from './answer.ts'
+import { parseJsonObject } from '../std/json-object.ts'
 import { messageDocument, streamMessage, type Message } from './message-stream.ts'
 
 export interface ScriptedUpstream {
@@ -31,7 +32,7 @@ async function answer({ apiKey, wordDelayMs }: UpstreamOptions, request: Request
   const isMessages = pathname === '/v1/messages'
   if (request.method !== 'POST' || !(isMessages || pathname === '/v1/messages/count_tokens')) return refuse('not_found_error', 'Not found')
   const text = await request.text()
-  const body = parse(text)
+  const body = parseJsonObject(text)
   if (body === undefined || !Array.isArray(body.messages) || body.messages.length === 0) return refuse('invalid_request_error', 'messages: Field required')
   if (typeof body.model !== 'string' || !body.model.startsWith('claude-')) return refuse('not_found_error', `model: ${String(body.model)}`)
   const inputTokens = Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN)
@@ -54,13 +55,4 @@ function refuse(type: Refusal, message: string): Response {
 
 function replyHeaders() {
   return { 'request-id': `req_demo_${randomUUID().replaceAll('-', '')}` }
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -5,9 +5,10 @@ import { loadConfig } from '../config/load.ts'
 import type { GatewayConfig } from '../config/schema.ts'
 import { CATALOG_AS_OF } from '../models/catalog.ts'
 import { mappingWarnings } from '../models/mapping-warnings.ts'
-import { createModelTable, defaultUpstreamId, type ServedModel } from '../models/resolve.ts'
+import { createModelTable, servingUpstreams, type ServedModel } from '../models/resolve.ts'
 import type { Person } from '../policy/match.ts'
 import { policyFrom } from '../policy/policy-from.ts'
+import { paintFor } from './paint.ts'
 
 export interface ModelsQuery {
   readonly config: string
@@ -70,43 +71,35 @@ export function modelsReport(config: GatewayConfig, person: Person | undefined):
     ...(person && { person: { email: person.email ?? null, groups: person.groups, policy: policy?.index ?? null } }),
     models: createModelTable(naming)
       .list()
-      .map((model) => ({
-        id: model.id,
-        display_name: model.displayName,
-        context_window: model.contextWindow ?? null,
-        ...(policy && { allowed: policy.judgeModel(model.id) === undefined }),
-        routes: routesOf(model, config.upstreams),
-      })),
+      .map((model) => ({ ...modelEntry(model, config.upstreams), ...(policy && { allowed: policy.judgeModel(model.id) === undefined }) })),
     warnings: mappingWarnings({ ...naming, overrides: config.pricing.overrides }),
   }
 }
 
+/** What is said of a model, whoever asks. */
+export function modelEntry(model: ServedModel, upstreams: GatewayConfig['upstreams']): ModelEntry {
+  return { id: model.id, display_name: model.displayName, context_window: model.contextWindow ?? null, routes: routesOf(model, upstreams) }
+}
+
 function routesOf(model: ServedModel, upstreams: GatewayConfig['upstreams']): Route[] {
-  const serving = upstreams.flatMap(({ priority, ...upstream }, position) => {
-    const id = defaultUpstreamId(model, upstream)
-    return id === undefined ? [] : [{ priority: priority ?? position, id, ...upstream }]
-  })
-  const total = (priority: number) => serving.reduce((sum, other) => sum + (other.priority === priority ? other.weight : 0), 0)
-  return serving
-    .map(({ priority, name, provider, id, weight }) => ({ priority, upstream: name, provider, model: id, share: weight / (total(priority) || 1) }))
-    .sort((a, b) => a.priority - b.priority)
+  const serving = servingUpstreams(model, upstreams)
+  const total = (of: number) => serving.reduce((sum, { priority, upstream }) => sum + (priority === of ? upstream.weight : 0), 0)
+  return serving.map(({ upstream: { name, provider, weight }, priority, upstreamId }) => ({ priority, upstream: name, provider, model: upstreamId, share: weight / (total(priority) || 1) }))
 }
 
 const WIDTH = 100
 const GAP = '  '
-const PLAIN = { bold: (text: string) => text, dim: (text: string) => text, alarm: (text: string) => text }
-const COLORED: typeof PLAIN = { bold: (text) => `\u001b[1m${text}\u001b[0m`, dim: (text) => `\u001b[2m${text}\u001b[0m`, alarm: (text) => `\u001b[31m${text}\u001b[0m` }
 
 /** A line for each model and one for each of its routes, within 100 columns unless ids are longer. */
 export function modelsTable({ catalog_as_of, person, models }: ModelsReport, color: boolean): string {
-  const paint = color ? COLORED : PLAIN
+  const paint = paintFor(color)
   const about = person === undefined ? `${models.length} models` : summary(person, models)
   return [about, paint.dim(`Catalogue of ${catalog_as_of}. Numbers: the order in which upstreams are tried; those of one number share the load.`), '', ...modelLines(models, person !== undefined, color), ''].join('\n')
 }
 
 /** The lines of the table; `isJudged` adds whether a model is allowed. */
 export function modelLines(models: readonly ModelEntry[], isJudged: boolean, color: boolean): string[] {
-  const paint = color ? COLORED : PLAIN
+  const paint = paintFor(color)
   const columns = columnsOf(models, isJudged)
   const routes = models.map((model) => routeCells(model.routes))
   const widths = [0, 1, 2].map((at) => widest(routes.flat().map((cells) => cells[at] ?? '')))

@@ -5,11 +5,13 @@ import type { Environment } from '../config/expand.ts'
 import { loadConfig } from '../config/load.ts'
 import type { GatewayConfig } from '../config/schema.ts'
 import { createModelTable } from '../models/resolve.ts'
+import { usableModels } from '../models/usable-models.ts'
 import { desktopSettings } from '../policy/desktop.ts'
 import { isCatchAll, mismatch, type Match, type Person } from '../policy/match.ts'
 import type { Settings } from '../policy/merge.ts'
 import { policyFrom } from '../policy/policy-from.ts'
-import { modelLines, modelsReport, type ModelEntry } from './models.ts'
+import { modelEntry, modelLines, type ModelEntry } from './models.ts'
+import { paintFor, type Paint } from './paint.ts'
 
 export interface PolicyQuery {
   readonly config: string
@@ -56,7 +58,8 @@ export function policyReport(config: GatewayConfig, person: Person): PolicyRepor
   const policies = config.managed?.policies ?? []
   const base = policies.findIndex(({ match }) => isCatchAll(match))
   const own = policyFrom(config).forPerson(person)
-  const desktop = desktopSettings(own, createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams }))
+  const served = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
+  const desktop = desktopSettings(own, served)
   return {
     person: { email: person.email ?? null, groups: person.groups },
     policies: policies.map(({ match }, index) => judge(match, index, person, own.index, base)),
@@ -64,7 +67,7 @@ export function policyReport(config: GatewayConfig, person: Person): PolicyRepor
     cli: own.document === undefined ? null : { checksum: own.document.checksum, settings: own.document.settings },
     desktop: desktop ?? null,
     code_tab: desktop === undefined || own.document === undefined ? null : own.codeTab,
-    models: modelsReport(config, person).models.filter(({ allowed }) => allowed),
+    models: usableModels(served, own.judgeModel).map((model) => ({ ...modelEntry(model, config.upstreams), allowed: true })),
   }
 }
 
@@ -75,11 +78,8 @@ function judge(match: Match, index: number, person: Person, matched: number | un
   return reason === undefined ? { index, match, outcome: 'not_reached' } : { index, match, outcome: 'does_not_match', reason }
 }
 
-const PLAIN = { bold: (text: string) => text, dim: (text: string) => text }
-const COLORED: typeof PLAIN = { bold: (text) => `\u001b[1m${text}\u001b[0m`, dim: (text) => `\u001b[2m${text}\u001b[0m` }
-
 export function policyText(report: PolicyReport, color: boolean): string {
-  const paint = color ? COLORED : PLAIN
+  const paint = paintFor(color)
   const { person, policies, cli, desktop, code_tab, models } = report
   const who = `${person.email ?? 'Somebody without an e-mail address'}, ${person.groups.length === 0 ? 'in no group' : `in ${person.groups.join(', ')}`}`
   const width = Math.max(0, ...policies.map(({ match }) => Bun.stringWidth(matcherText(match))))
@@ -116,7 +116,7 @@ const WORDS: Readonly<Record<Judged['outcome'], string>> = {
   not_reached: 'would match, but an earlier one does',
 }
 
-function policyLine({ index, match, outcome, reason }: Judged, width: number, paint: typeof PLAIN): string {
+function policyLine({ index, match, outcome, reason }: Judged, width: number, paint: Paint): string {
   const text = `  ${String(index).padStart(2)}  ${matcherText(match).padEnd(width)}  ${WORDS[outcome]}${reason === undefined ? '' : `: ${reason}`}`
   return outcome === 'matches' ? paint.bold(text) : outcome === 'base' ? text : paint.dim(text)
 }

@@ -68,13 +68,17 @@ function matcherOfName(entry: string, isExact: boolean, names: ModelNames): Matc
 
 /** An entry takes away whatever it can mean, and no entry gives back what another takes. */
 function deniedMatcher(entries: readonly string[], names: ModelNames): Matcher {
-  const matchers = entries.map((entry): Matcher => {
+  const matchers = entries.map((entry) => {
     const known = names.canonicalId(entry) ?? names.canonicalId(withClaude(entry)) ?? entry
     const family = entry === 'claude' ? entry : FAMILIES.find((name) => entry === name || entry === `claude-${name}`)
     const version = versionIn(entry)
-    return (modelId) => modelId === entry || modelId === known || (family !== undefined && (mentions(modelId, family) || versionIn(modelId)?.family === family)) || (version !== undefined && isOf(version, versionIn(modelId)))
+    return (modelId: string, own: Version | undefined) =>
+      modelId === entry || modelId === known || (family !== undefined && (mentions(modelId, family) || own?.family === family)) || (version !== undefined && isOf(version, own))
   })
-  return (modelId) => matchers.some((matches) => matches(modelId))
+  return (modelId) => {
+    const own = versionIn(modelId)
+    return matchers.some((matches) => matches(modelId, own))
+  }
 }
 
 /** A word of a name, between anything but letters and digits: `opus` of `us.anthropic.claude-opus-4-7`. */

@@ -61,6 +61,16 @@ export function defaultUpstreamId(model: ServedModel, upstream: UpstreamNaming):
   return model.upstreamId(upstream, model.id) ?? model.upstreamId(upstream, catalogModel(model.id)?.foundryFast ?? model.id)
 }
 
+/** Who serves the model and under which id, in the order in which they are asked; those of one priority as they are configured. */
+export function servingUpstreams<upstream extends UpstreamNaming & { readonly priority?: number | undefined }>(model: ServedModel, upstreams: readonly upstream[]): { upstream: upstream; priority: number; upstreamId: string }[] {
+  return upstreams
+    .flatMap((upstream, position) => {
+      const upstreamId = defaultUpstreamId(model, upstream)
+      return upstreamId === undefined ? [] : [{ upstream, priority: upstream.priority ?? position, upstreamId }]
+    })
+    .sort((a, b) => a.priority - b.priority)
+}
+
 function fromCatalog(model: CatalogModel): ServedModel {
   return {
     id: model.id,

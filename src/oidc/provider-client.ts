@@ -12,6 +12,7 @@ import {
   type CustomFetch,
   type TokenEndpointResponse,
 } from 'openid-client'
+import { parseJsonObject } from '../std/json-object.ts'
 import type { Result } from '../std/result.ts'
 import { judgeGrantFailure, type GrantFailure } from './grant-failure.ts'
 import type { Claims } from './id-token.ts'
@@ -106,20 +107,11 @@ async function concealIdToken(response: Response): Promise<Response> {
   const bytes = await response.arrayBuffer()
   // A page is no answer, even one that parses: the library looks at the type only when parsing fails.
   if (/^text\/html\b/i.test(headers.get('content-type') ?? '')) return new Response(null, { status: response.status, headers })
-  const document = parse(bytes)
+  const document = parseJsonObject(new TextDecoder().decode(bytes))
   if (document !== undefined) {
     document[ID_TOKEN] = document.id_token
     delete document.id_token
   }
   const body = document === undefined ? bytes : JSON.stringify(document)
   return new Response(bytes.byteLength === 0 ? null : body, { status: response.status, headers })
-}
-
-function parse(bytes: ArrayBuffer): Record<string, unknown> | undefined {
-  try {
-    const document: unknown = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof document === 'object' && document !== null && !Array.isArray(document) ? (document as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }

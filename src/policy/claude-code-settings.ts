@@ -1,6 +1,7 @@
 // What Claude Code is known to read of managed settings, and what it would refuse: a client that cannot read its settings
 // runs without them. A newer one may know more: an unknown key is delivered, and only warned about.
-import { isListOf, isMapping, type Fault, type Settings } from './document-faults.ts'
+import { isJsonObject } from '../std/json-object.ts'
+import { isListOf, type Fault, type Settings } from './document-faults.ts'
 
 const isText = (value: unknown) => typeof value === 'string'
 
@@ -47,7 +48,7 @@ const SHAPES: readonly Shape[] = [
     keys: `autoMode enabledPlugins env extraKnownMarketplaces fileSuggestion hooks managedMcpServers modelOverrides
     modelPicker modelPricing permissions pluginConfigs policyHelper remote sandbox skillOverrides spinnerVerbs
     statusLine voice worktree`,
-    isMet: isMapping,
+    isMet: isJsonObject,
   },
   {
     words: 'a list of text',
@@ -58,7 +59,7 @@ const SHAPES: readonly Shape[] = [
   {
     words: 'a list of mappings',
     keys: `allowedChannelPlugins allowedMcpServers blockedMarketplaces deniedMcpServers sshConfigs strictKnownMarketplaces`,
-    isMet: (value) => isListOf(value, isMapping),
+    isMet: (value) => isListOf(value, isJsonObject),
   },
 ]
 
@@ -98,13 +99,13 @@ export function* faultsOfClaudeCode(settings: Settings): Generator<Fault> {
     else yield* faultsOfWord([key], value, WORDS.get(key))
   }
   const { permissions, hooks, env, sandbox } = settings
-  if (isMapping(permissions)) yield* faultsOfPermissions(permissions)
-  if (isMapping(hooks)) for (const [event, value] of Object.entries(hooks)) if (!Array.isArray(value)) yield { path: ['hooks', event], message: 'must be a list' }
+  if (isJsonObject(permissions)) yield* faultsOfPermissions(permissions)
+  if (isJsonObject(hooks)) for (const [event, value] of Object.entries(hooks)) if (!Array.isArray(value)) yield { path: ['hooks', event], message: 'must be a list' }
   // These hosts become those of Claude Desktop: a word in place of the list would leave it without any rule.
-  const network = isMapping(sandbox) ? sandbox.network : undefined
-  if (network !== undefined && !isMapping(network)) yield { path: ['sandbox', 'network'], message: 'must be a mapping' }
+  const network = isJsonObject(sandbox) ? sandbox.network : undefined
+  if (network !== undefined && !isJsonObject(network)) yield { path: ['sandbox', 'network'], message: 'must be a mapping' }
   else if (network?.allowedDomains !== undefined && !isListOf(network.allowedDomains, isText)) yield { path: ['sandbox', 'network', 'allowedDomains'], message: 'must be a list of text' }
-  if (isMapping(env)) for (const [name, value] of Object.entries(env)) if (typeof value === 'object' && value !== null) yield { path: ['env', name], message: 'must be text' }
+  if (isJsonObject(env)) for (const [name, value] of Object.entries(env)) if (typeof value === 'object' && value !== null) yield { path: ['env', name], message: 'must be text' }
 }
 
 function* faultsOfPermissions(permissions: Settings): Generator<Fault> {

@@ -1,5 +1,6 @@
 // What Claude Desktop is known to take from a gateway, and what a policy must not tell it.
-import { isListOf, isMapping, type Fault, type Settings } from './document-faults.ts'
+import { isJsonObject } from '../std/json-object.ts'
+import { isListOf, type Fault, type Settings } from './document-faults.ts'
 
 /** https://claude.com/docs/third-party/claude-desktop/configuration (October 2026). A newer one may know more. */
 export const CLAUDE_DESKTOP_KEYS: ReadonlySet<string> = new Set(
@@ -66,7 +67,7 @@ function notDelivered(key: string, value: unknown): string | undefined {
 
 /** A rule that Claude Desktop does not know, or for a tool that is none, would leave the tool as it is. */
 function* faultsOfTools({ builtinToolPolicy, disabledBuiltinTools }: Settings): Generator<Fault> {
-  if (builtinToolPolicy !== undefined && !isMapping(builtinToolPolicy)) yield { path: ['builtinToolPolicy'], message: 'must be a mapping' }
+  if (builtinToolPolicy !== undefined && !isJsonObject(builtinToolPolicy)) yield { path: ['builtinToolPolicy'], message: 'must be a mapping' }
   else for (const [tool, rule] of Object.entries(builtinToolPolicy ?? {})) if (rule !== 'allow' && rule !== 'ask') yield { path: ['builtinToolPolicy', tool], message: 'must be allow or ask; disabledBuiltinTools takes a tool away' }
   if (!Array.isArray(disabledBuiltinTools)) return
   for (const [at, tool] of disabledBuiltinTools.entries()) if (typeof tool === 'string' && !/^[A-Z]\w*$/.test(tool)) yield { path: ['disabledBuiltinTools', at], message: 'must be the name of a tool, such as WebFetch' }

@@ -1,5 +1,5 @@
 // What tokens cost here, for clients that show it: `modelPricing` of Claude Code's settings. Pure.
-import { defaultUpstreamId, type ServedModel, type UpstreamNaming } from '../models/resolve.ts'
+import { servingUpstreams, type ServedModel, type UpstreamNaming } from '../models/resolve.ts'
 import { catalogModel } from '../models/spellings.ts'
 import type { Settings } from './merge.ts'
 
@@ -22,10 +22,9 @@ export type PricedUpstream = UpstreamNaming & { readonly priority?: number | und
 
 /** Undefined where list prices hold. A model has the price of the upstream that is asked for it first. */
 export function clientPricing({ multiplier, overrides }: Pricing, models: readonly ServedModel[], upstreams: readonly PricedUpstream[]): Settings | undefined {
-  const inTurn = upstreams.map((upstream, at) => ({ upstream, priority: upstream.priority ?? at })).sort((a, b) => a.priority - b.priority)
   const priced = models.flatMap((model) => {
-    const first = inTurn.find(({ upstream }) => defaultUpstreamId(model, upstream) !== undefined)?.upstream
-    const row = first && priceRow(overrides, first.name, model.id, defaultUpstreamId(model, first) as string)
+    const [first] = servingUpstreams(model, upstreams)
+    const row = first && priceRow(overrides, first.upstream.name, model.id, first.upstreamId)
     return row === undefined ? [] : [[catalogModel(model.id)?.dated ?? model.id, pricesOf(row)] as const]
   })
   const parts = { ...(multiplier === 1 ? {} : { multiplier }), ...(priced.length === 0 ? {} : { overrides: Object.fromEntries(priced) }) }

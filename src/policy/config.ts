@@ -1,15 +1,16 @@
 import * as v from 'valibot'
 import { boolean, described, document, list, mailDomain, mapping, oneOf, someOf, text } from '../std/fields.ts'
+import { isJsonObject } from '../std/json-object.ts'
 import { faultsOfClaudeCode } from './claude-code-settings.ts'
 import { faultsOfDesktop } from './claude-desktop-settings.ts'
-import { isMapping, type Fault, type Settings } from './document-faults.ts'
+import type { Fault, Settings } from './document-faults.ts'
 
 /** A document of any shape whose known parts have the shape the gateway works with. */
 const checked = (faultsOf: (settings: Settings) => Generator<Fault>) =>
   v.pipe(
     document(),
     v.rawCheck(({ dataset, addIssue }) => {
-      if (!isMapping(dataset.value)) return
+      if (!isJsonObject(dataset.value)) return
       for (const { path, message } of faultsOf(dataset.value)) addIssue({ message, path: steps(dataset.value, path) })
     }),
   )

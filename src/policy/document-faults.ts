@@ -7,6 +7,4 @@ export interface Fault {
   readonly message: string
 }
 
-export const isMapping = (value: unknown): value is Settings => typeof value === 'object' && value !== null && !Array.isArray(value)
-
 export const isListOf = (value: unknown, isItem: (item: unknown) => boolean): boolean => Array.isArray(value) && value.every(isItem)

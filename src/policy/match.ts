@@ -21,6 +21,12 @@ export function isCatchAll(match: Match): boolean {
   return match.groups === undefined && match.email_domain === undefined
 }
 
+/** Each policy with the one that it is merged onto: the first catch-all, and none for a catch-all itself. */
+export function withBase<policy extends { readonly match: Match }>(policies: readonly policy[]): { policy: policy; base: policy | undefined }[] {
+  const base = policies.find(({ match }) => isCatchAll(match))
+  return policies.map((policy) => ({ policy, base: isCatchAll(policy.match) ? undefined : base }))
+}
+
 /**
  * Why a policy is not the person's, or undefined when it is. Groups are exact and case-sensitive, any one suffices; the
  * domain is what follows the last `@`, in any case.

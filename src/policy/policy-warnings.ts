@@ -3,12 +3,12 @@ import { DEFAULT_MODEL } from '../models/default-model.ts'
 import { createModelRule } from '../models/model-rule.ts'
 import { modelNames } from '../models/names.ts'
 import { createModelTable } from '../models/resolve.ts'
+import { isJsonObject } from '../std/json-object.ts'
 import { nearest } from '../std/nearest.ts'
 import { CLAUDE_CODE_KEYS } from './claude-code-settings.ts'
 import { CLAUDE_DESKTOP_KEYS } from './claude-desktop-settings.ts'
 import type { PolicyConfig } from './config.ts'
-import { isMapping } from './document-faults.ts'
-import { isCatchAll } from './match.ts'
+import { isCatchAll, withBase } from './match.ts'
 import { mergeSettings } from './merge.ts'
 import type { PolicyOptions } from './policy-from.ts'
 import { settingsIn } from './policy.ts'
@@ -53,11 +53,7 @@ function desktopHosts({ managed }: PolicyOptions): string[] {
 
 /** The policies by which people have Claude Desktop, each with the base that it is merged onto. */
 function withDesktop(policies: readonly PolicyConfig[]): { place: string; policy: PolicyConfig; base: PolicyConfig | undefined }[] {
-  const catchAll = policies.find(({ match }) => isCatchAll(match))
-  return policies.flatMap((policy, at) => {
-    const base = isCatchAll(policy.match) ? undefined : catchAll
-    return (policy.desktop ?? base?.desktop) === undefined ? [] : [{ place: `managed.policies[${at}]`, policy, base }]
-  })
+  return withBase(policies).flatMap(({ policy, base }, at) => ((policy.desktop ?? base?.desktop) === undefined ? [] : [{ place: `managed.policies[${at}]`, policy, base }]))
 }
 
 /** Names that let nothing through: to the client some of them are words for a model of its choice. */
@@ -82,13 +78,11 @@ const PICKS = ['ANTHROPIC_MODEL', 'ANTHROPIC_DEFAULT_MODEL', 'ANTHROPIC_DEFAULT_
 
 /** People whose first prompt would be refused for a model that they did not choose. */
 function defaultModel({ managed, models }: PolicyOptions): string[] {
-  const policies = managed?.policies ?? []
-  const base = policies.find(({ match }) => isCatchAll(match))
   const names = modelNames(models)
-  const places = policies.flatMap((policy, at) => {
+  const places = withBase(managed?.policies ?? []).flatMap(({ policy, base }, at) => {
     const settings = mergeSettings((base && settingsIn(base)) ?? {}, settingsIn(policy) ?? {})
     const { model, enforceAvailableModels, availableModels, env } = settings as Readonly<Record<string, unknown>>
-    const isPicked = model !== undefined || enforceAvailableModels === true || PICKS.some((name) => isMapping(env) && env[name] !== undefined)
+    const isPicked = model !== undefined || enforceAvailableModels === true || PICKS.some((name) => isJsonObject(env) && env[name] !== undefined)
     const isEmpty = Array.isArray(availableModels) && availableModels.length === 0
     return isPicked || isEmpty || createModelRule(settings, names)(DEFAULT_MODEL) === undefined ? [] : [`managed.policies[${at}]`]
   })

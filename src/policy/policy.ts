@@ -1,7 +1,7 @@
 // What each person may use and what their client is told, worked out once at boot: a request only looks it up.
 import type { Principal } from '../principal.ts'
 import type { ManagedConfig, PolicyConfig } from './config.ts'
-import { isCatchAll, matchPolicy, type Person } from './match.ts'
+import { matchPolicy, withBase, type Person } from './match.ts'
 import { mergeDesktop, mergeSettings, type Settings } from './merge.ts'
 import { withPricing } from './client-pricing.ts'
 import { withEnvironment } from './client-telemetry.ts'
@@ -39,8 +39,7 @@ export interface Pushed {
 
 export function createPolicy(config: ManagedConfig | undefined, names: ModelNames, pushed: Pushed = {}): Policy {
   const policies = config?.policies ?? []
-  const base = policies.find(({ match }) => isCatchAll(match))
-  const compiled = policies.map((policy, index) => compile(index, policy, isCatchAll(policy.match) ? undefined : base, { names, pushed }))
+  const compiled = withBase(policies).map(({ policy, base }, index) => compile(index, policy, base, { names, pushed }))
   const unmatched: PersonPolicy = {
     index: undefined,
     // Without policies telemetry is for everybody; among policies nobody's person is told nothing.

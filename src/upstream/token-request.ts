@@ -2,6 +2,7 @@
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { readSmallBody } from '../egress/small-body.ts'
 import { excerpt } from '../observe/redact.ts'
+import { parseJsonObject } from '../std/json-object.ts'
 import { isLoopbackHost } from '../std/loopback.ts'
 import { CredentialError } from './upstream.ts'
 
@@ -43,7 +44,7 @@ export async function requestToken(deps: { readonly fetch: GuardedFetch }, addre
 
 /** The JSON object of a 200. Throws CredentialError with the reason that the answer gives, in the OAuth or in Google's shape. */
 export function requireObject({ status, text }: TokenAnswer, host: string, sent = ''): Record<string, unknown> {
-  const answer = parseObject(text)
+  const answer = parseJsonObject(text)
   if (status === 200 && answer !== undefined) return answer
   if (status === 200) throw new CredentialError(`${host} did not answer with JSON`)
   const reason = reasonOf(answer)
@@ -60,15 +61,6 @@ export function readTokenResponse(answer: Record<string, unknown>, host: string,
 /** Printable and without spaces: anything else would split a header. */
 export function isHeaderSafe(token: unknown): token is string {
   return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** RFC 6749 §5.2: `error` and `error_description`; Google's other services: `error: {status, message}`. */

@@ -1,6 +1,7 @@
 // Bedrock's event stream as the Messages API's server-sent events. Each chunk frame holds one event, base64 in JSON.
 import { editObject } from '../../json/edit.ts'
 import { scanObject } from '../../json/scan.ts'
+import { parseJsonObject } from '../../std/json-object.ts'
 import { OWN_MEMBERS } from './bedrock-body.ts'
 import { createFrameReader, FrameError, type Frame } from './event-stream.ts'
 import type { ClientError, Decoder } from '../upstream.ts'
@@ -63,7 +64,7 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
     if (!scan.ok) return event
     const own = scan.members.filter(({ name }) => name.startsWith(OWN_MEMBERS))
     const reported = own.findLast(({ name }) => name === METRICS)
-    if (reported !== undefined) metrics = parse(event.toString('utf8', reported.valueStart, reported.end)) ?? metrics
+    if (reported !== undefined) metrics = parseJsonObject(event.toString('utf8', reported.valueStart, reported.end)) ?? metrics
     return editObject({ bytes: event, members: scan.members }, { drop: new Set(own.map(({ name }) => name)) })
   }
 
@@ -129,7 +130,7 @@ function eventOf(payload: Buffer): Buffer | undefined {
     // JSON may escape a slash.
     if (!payload.includes(BACKSLASH)) return Buffer.from(payload.toString('latin1', START.length, end), 'base64')
   }
-  const bytes = parse(payload.toString('utf8'))?.bytes
+  const bytes = parseJsonObject(payload.toString('utf8'))?.bytes
   return typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : undefined
 }
 
@@ -140,7 +141,7 @@ function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
 
 function typeOf(event: Buffer): string | undefined {
   const end = startsWith(event, TYPE_START) ? event.indexOf(QUOTE, TYPE_START.length) : -1
-  const type = end > 0 ? event.toString('latin1', TYPE_START.length, end) : parse(event.toString('utf8'))?.type
+  const type = end > 0 ? event.toString('latin1', TYPE_START.length, end) : parseJsonObject(event.toString('utf8'))?.type
   // It becomes a line of the stream: nothing that could begin another one.
   return typeof type === 'string' && /^[\w.-]+$/.test(type) ? type : undefined
 }
@@ -158,14 +159,5 @@ function usageOf({ inputTokenCount, outputTokenCount, cacheReadInputTokenCount, 
     output_tokens: outputTokenCount,
     cache_read_input_tokens: cacheReadInputTokenCount,
     cache_creation_input_tokens: cacheWriteInputTokenCount,
-  }
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
   }
 }

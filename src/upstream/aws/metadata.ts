@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { askSource, quote, SourceUnreachable, toKeys, type AwsContext, type AwsKeys } from './keys.ts'
 import type { Environment, Expiring } from '../credential.ts'
 import { CredentialError } from '../upstream.ts'
+import { parseJsonObject } from '../../std/json-object.ts'
 
 /** The service is on the same machine, and where there is none nothing answers at all. */
 const TIMEOUT_MS = 1000
@@ -29,7 +30,7 @@ export async function fromContainer(context: AwsContext): Promise<Expiring<AwsKe
   const ask = () => askSource(context, source, url, request)
   // The agent starts with the pod, perhaps a moment after the gateway.
   const { status, text } = await ask().catch((error) => (error instanceof SourceUnreachable && error.code === 'connect' ? ask() : Promise.reject(error)))
-  const document = parseDocument(text)
+  const document = parseJsonObject(text) ?? {}
   if (status !== 200) throw new CredentialError(`${source}: ${url.host} answered with ${status}${reasonIn(document, authorization)}`)
   return readDocument(source, document, context.now().getTime())
 }
@@ -76,7 +77,7 @@ export async function fromInstance(context: AwsContext, profile: Readonly<Record
   }
   const role = (await get(ROLES_PATH)).trim().split('\n', 1)[0] ?? ''
   if (!/^[\w+=,.@-]+$/.test(role)) throw new CredentialError(`${source}: the name of the role is not valid`)
-  const document = parseDocument(await get(ROLES_PATH + role))
+  const document = parseJsonObject(await get(ROLES_PATH + role)) ?? {}
   if (document.Code !== undefined && document.Code !== 'Success') throw new CredentialError(`${source}: role ${role}: ${quote(String(document.Code))}`)
   return stable(document, source, context.now().getTime())
 }
@@ -117,16 +118,6 @@ function stable(document: Record<string, unknown>, source: string, nowMs: number
 
 function readDocument(source: string, { AccessKeyId, SecretAccessKey, Token, Expiration }: Record<string, unknown>, nowMs: number): Expiring<AwsKeys> {
   return toKeys(source, { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: Token, expiration: Expiration ?? '' }, nowMs)
-}
-
-/** Empty when it is no JSON object. */
-function parseDocument(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
 }
 
 /** EKS spells the fields small, ECS does not. */
