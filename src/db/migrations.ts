@@ -1,5 +1,9 @@
 // The migrations as they are compiled into the program, in order. Append-only; a test compares the list with the folder.
 import type { Migration } from './migrate.ts'
 import signIn from '../../migrations/0001_sign_in.sql' with { type: 'text' }
+import ledger from '../../migrations/0002_ledger.sql' with { type: 'text' }
 
-export const migrations: readonly Migration[] = [{ name: '0001_sign_in.sql', text: signIn }]
+export const migrations: readonly Migration[] = [
+  { name: '0001_sign_in.sql', text: signIn },
+  { name: '0002_ledger.sql', text: ledger },
+]

@@ -3,7 +3,7 @@ import type { RequestContext } from '../http/request-context.ts'
 import type { AuditEvent, Observe } from '../observe/events.ts'
 import type { Principal } from '../principal.ts'
 import type { Attempted } from './attempt.ts'
-import type { Usage } from './usage.ts'
+import type { Usage } from '../pricing/usage.ts'
 
 type Inference = Extract<AuditEvent, { evt: 'inference' }>
 

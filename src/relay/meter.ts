@@ -1,7 +1,7 @@
 // Watches the bytes of an answer for its usage. It looks at each chunk once with native searches and parses only the
 // events that carry usage; the bytes themselves it never changes or delays.
 import { gatherBytes } from '../std/gathered-bytes.ts'
-import { NO_USAGE, overwriteUsage, type Usage } from './usage.ts'
+import { NO_USAGE, overwriteUsage, type Usage } from '../pricing/usage.ts'
 
 export interface Meter {
   watch(chunk: Uint8Array): void

@@ -20,7 +20,7 @@ import { createLane, orderFor, personOf, type Lane } from './lanes.ts'
 import { nestedModels } from './nested-models.ts'
 import { readMessagesRequest, type MessagesRequest } from './read-request.ts'
 import { relayStream, type RelayedStream } from './stream.ts'
-import { fillUsage, NO_USAGE } from './usage.ts'
+import { fillUsage, NO_USAGE } from '../pricing/usage.ts'
 
 export interface RelayDeps {
   models: ModelTable

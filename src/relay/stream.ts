@@ -3,7 +3,7 @@
 import type { Decoder } from '../upstream/upstream.ts'
 import type { Meter } from './meter.ts'
 import type { Source } from './source.ts'
-import type { Usage } from './usage.ts'
+import type { Usage } from '../pricing/usage.ts'
 
 export type StreamOutcome = 'completed' | 'client_gone' | 'upstream_broke' | 'drained'
 

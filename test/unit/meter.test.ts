@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { movesOn, mostTelling } from '../../src/relay/failover.ts'
 import { createJsonMeter, createStreamMeter, type Meter } from '../../src/relay/meter.ts'
-import { NO_USAGE, overwriteUsage } from '../../src/relay/usage.ts'
+import { NO_USAGE, overwriteUsage } from '../../src/pricing/usage.ts'
 import { messageEvents } from '../support/upstream.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -11,7 +11,7 @@ function metered(meter: Meter, text: string, size: number): Meter {
   return meter
 }
 
-const TOTALS = { input: 1000, output: 500, cacheRead: 300, cacheWrite5m: 200, cacheWrite1h: undefined }
+const TOTALS = { ...NO_USAGE, input: 1000, output: 500, cacheRead: 300, cacheWrite5m: 200, cacheWrite1h: undefined }
 
 describe('the stream meter', () => {
   const text = messageEvents().join('')
@@ -85,7 +85,7 @@ describe('the stream meter', () => {
 describe('overwriteUsage', () => {
   test('replaces and never adds', () => {
     const first = overwriteUsage(NO_USAGE, { input_tokens: 10, output_tokens: 1, cache_creation: { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4 }, cache_creation_input_tokens: 7 })
-    expect(first).toEqual({ input: 10, output: 1, cacheRead: undefined, cacheWrite5m: 3, cacheWrite1h: 4 })
+    expect(first).toEqual({ ...NO_USAGE, input: 10, output: 1, cacheRead: undefined, cacheWrite5m: 3, cacheWrite1h: 4 })
     expect(overwriteUsage(first, { input_tokens: null, output_tokens: 50, cache_creation_input_tokens: 9 })).toEqual({ ...first, output: 50, cacheWrite5m: 5 })
   })
 
@@ -96,7 +96,7 @@ describe('overwriteUsage', () => {
 
 test('the JSON meter reads the usage of the answer, not of what is inside it', () => {
   const answer = JSON.stringify({ content: [{ type: 'tool_use', input: { usage: { input_tokens: 7 } } }], usage: { input_tokens: 1, output_tokens: 2 } })
-  expect(metered(createJsonMeter(), answer, 3).usage()).toMatchObject({ input: 1, output: 2 })
+  expect(metered(createJsonMeter(), answer, 3).usage()).toMatchObject({ ...NO_USAGE, input: 1, output: 2 })
   expect(metered(createJsonMeter(), 'not json', 3).usage()).toEqual(NO_USAGE)
   // T186
   expect(metered(createJsonMeter(), answer, 3).isWhole()).toBe(true)
@@ -105,7 +105,7 @@ test('the JSON meter reads the usage of the answer, not of what is inside it', (
 
 test('the JSON meter reads a large answer byte by byte, and keeps none that is too large', () => {
   const answer = (length: number) => JSON.stringify({ text: 'a'.repeat(length), usage: { input_tokens: 1, output_tokens: 2 } })
-  expect(metered(createJsonMeter(), answer(1_000_000), 1).usage()).toMatchObject({ input: 1, output: 2 })
+  expect(metered(createJsonMeter(), answer(1_000_000), 1).usage()).toMatchObject({ ...NO_USAGE, input: 1, output: 2 })
   const large = metered(createJsonMeter(), answer(8 * 1024 * 1024), 100_000)
   expect([large.usage(), large.isWhole()]).toEqual([NO_USAGE, false])
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { fillUsage, NO_USAGE, overwriteUsage, type Usage } from '../../src/relay/usage.ts'
+import { fillUsage, NO_USAGE, overwriteUsage, type Usage } from '../../src/pricing/usage.ts'
 
 const known = (usage: object): Usage => overwriteUsage(NO_USAGE, usage)
 const START = { input_tokens: 10, output_tokens: 500 }
@@ -7,7 +7,7 @@ const METRICS = { input_tokens: 10, output_tokens: 500, cache_read_input_tokens:
 
 // B9: some of Bedrock's regions give the cache's counts in message_start alone, others beside the last event alone.
 describe('fillUsage', () => {
-  const all = { input: 10, output: 500, cacheRead: 300, cacheWrite5m: 200, cacheWrite1h: undefined }
+  const all = { ...NO_USAGE, input: 10, output: 500, cacheRead: 300, cacheWrite5m: 200, cacheWrite1h: undefined }
 
   test.each([
     ['the answer alone', known(METRICS), undefined, all],
@@ -41,6 +41,6 @@ describe('fillUsage', () => {
 
   test('leaves a count of nothing a count', () => {
     expect(fillUsage(known({ cache_read_input_tokens: 0 }), {}).cacheRead).toBe(0)
-    expect(fillUsage(NO_USAGE, { input_tokens: 0, output_tokens: 0 })).toMatchObject({ input: 0, output: 0 })
+    expect(fillUsage(NO_USAGE, { input_tokens: 0, output_tokens: 0 })).toMatchObject({ ...NO_USAGE, input: 0, output: 0 })
   })
 })

@@ -6,9 +6,42 @@ export interface Usage {
   cacheRead: number | undefined
   cacheWrite5m: number | undefined
   cacheWrite1h: number | undefined
+  /** Part of the output. */
+  thinking: number | undefined
+  webSearches: number | undefined
+  /** `standard` or `fast`. */
+  speed: string | undefined
+  inferenceGeo: string | undefined
+  serviceTier: string | undefined
+  /** What answered, as the upstream names it. */
+  model: string | undefined
+  /** Work of other iterations, which the counts above leave out. */
+  beside: readonly BesideUsage[]
+  /** The upstream never gave its final count: the output is judged by what was sent on. */
+  isEstimated: boolean
 }
 
-export const NO_USAGE: Usage = { input: undefined, output: undefined, cacheRead: undefined, cacheWrite5m: undefined, cacheWrite1h: undefined }
+/** Tokens of a `compaction` or an `advisor_message`, perhaps by another model. */
+export interface BesideUsage {
+  readonly kind: 'compaction' | 'advisor_message'
+  readonly usage: Usage
+}
+
+export const NO_USAGE: Usage = {
+  input: undefined,
+  output: undefined,
+  cacheRead: undefined,
+  cacheWrite5m: undefined,
+  cacheWrite1h: undefined,
+  thinking: undefined,
+  webSearches: undefined,
+  speed: undefined,
+  inferenceGeo: undefined,
+  serviceTier: undefined,
+  model: undefined,
+  beside: [],
+  isEstimated: false,
+}
 
 /**
  * Lays a usage object over what is known. Counts of a stream are cumulative: each one given replaces the one before,
@@ -23,6 +56,7 @@ export function overwriteUsage(known: Usage, usage: unknown): Usage {
   // Writes beyond the split are of five minutes.
   const cacheWrite5m = created === undefined ? count(split.ephemeral_5m_input_tokens) : Math.max(0, created - (cacheWrite1h ?? 0))
   return {
+    ...known,
     input: count(input_tokens) ?? known.input,
     output: count(output_tokens) ?? known.output,
     cacheRead: count(cache_read_input_tokens) ?? known.cacheRead,
@@ -39,6 +73,7 @@ export function fillUsage(known: Usage, beside: unknown): Usage {
   if (beside === undefined) return known
   const reported = overwriteUsage(NO_USAGE, beside)
   return {
+    ...known,
     input: known.input ?? reported.input,
     output: known.output ?? reported.output,
     cacheRead: known.cacheRead || reported.cacheRead || known.cacheRead,
