@@ -10,6 +10,7 @@ export type ErrorKind =
   | 'too_large'
   | 'unsupported_media_type'
   | 'rate_limited'
+  | 'spend_limited'
   | 'not_supported'
   | 'upstream_failed'
   | 'overloaded'

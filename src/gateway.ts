@@ -16,6 +16,7 @@ import { listenForMetrics } from './http/metrics-listener.ts'
 import { createPipeline } from './http/pipeline.ts'
 import { contextOf } from './http/request-context.ts'
 import { listen, type Listener } from './http/server.ts'
+import { createLedger, type LedgerTiming } from './ledger/ledger.ts'
 import { createModelTable } from './models/resolve.ts'
 import type { Observe } from './observe/events.ts'
 import type { OAuthDeps } from './oauth/deps.ts'
@@ -24,12 +25,15 @@ import type { OidcConfig } from './oidc/config.ts'
 import { createRelyingParty } from './oidc/relying-party.ts'
 import { policyFrom } from './policy/policy-from.ts'
 import { personOf } from './policy/policy.ts'
+import { createPricing } from './pricing/price.ts'
 import type { Principal } from './principal.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
 import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
 import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
+import { createAdmitSpend } from './spend/admission.ts'
+import type { PersonLimits } from './spend/limit.ts'
 import { createTelemetryRelay, type TelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -48,6 +52,8 @@ export interface GatewayOptions {
   now?: () => Date
   /** The monotonic clock of breakers and streams, in milliseconds. */
   nowMs?: () => number
+  /** When the ledger says that this process lives, and takes another for dead. */
+  ledgerTiming?: Partial<LedgerTiming>
 }
 
 export interface Gateway {
@@ -124,7 +130,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 }
 
 /** Everything between the listener and the store, in the order in which one needs the other. */
-async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now() }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
+async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
   const fetch = createGuardedFetch({ allowLoopback })
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
@@ -142,7 +148,12 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   revocations.start()
   cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))
 
-  const relay = createRelay({ models, judgeModel, upstreams, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
+  const ledger = await createLedger({ db, observe, retention: retentionOf(config), nowMs, ...(ledgerTiming && { timing: ledgerTiming }) })
+  cleanUp.push(ledger.stop)
+  const pricing = createPricing({ ...config.pricing, onUnknown: (model) => observe({ op: 'warn', message: `pricing: ${model} has no price of its own: it is counted as an unknown model; give it one in pricing.overrides` }) })
+  const limitsOf = (_: Principal): PersonLimits => ({ own: [], pools: [] })
+  const admitSpend = createAdmitSpend({ ledger, limitsOf, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now })
+  const relay = createRelay({ models, judgeModel, upstreams, charge: { admitSpend, ledger, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const oauth: OAuthDeps = {
     publicUrl,
@@ -235,6 +246,11 @@ function refuseUnreachable({ upstreams }: GatewayConfig, allowLoopback: boolean)
 /** Without a public URL the host is a loopback address; people reach it as it is. */
 function loopbackUrl({ listen: { host, port, tls } }: GatewayConfig): string {
   return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Without `admin` its defaults hold: usage is recorded all the same. */
+function retentionOf({ admin }: GatewayConfig) {
+  return { usageDays: admin?.usage_retention_days ?? 400, spendMonths: admin?.spend_retention_months ?? 13, identityDays: admin?.identity_retention_days ?? 90 }
 }
 
 /** Groups that some rule names: they must not be cut from a token that grows too large. */

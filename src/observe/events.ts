@@ -43,8 +43,11 @@ export type AuditEvent = RequestFacts &
         cache_read_tokens?: number
         cache_write_5m_tokens?: number
         cache_write_1h_tokens?: number
+        /** Of all attempts together, exact. */
+        cost_usd?: string
       } & PersonFacts)
     | ({ evt: 'inference.denied'; path: string; model: string; reason: string } & PersonFacts)
+    | ({ evt: 'spend.blocked'; reason: 'limit' | 'held' | 'unreadable'; period?: string | undefined; pool?: boolean | undefined; resets_at?: string | undefined } & PersonFacts)
     | ({ evt: 'desktop_bootstrap.serve'; policy: number | null } & PersonFacts)
     | ({ evt: 'desktop_bootstrap.denied'; policy: number | null; reason: 'no_policy_matched' | 'policy_not_opted_in' } & PersonFacts)
     | ({ evt: 'managed.serve'; policy: number | null; checksum?: string; status: number } & PersonFacts)

@@ -1,6 +1,6 @@
 // One request to one upstream after the other, until one answers for the client. Nothing of a failed attempt is the
 // client's but the time it took.
-import { EgressError } from '../egress/egress-error.ts'
+import { EgressError, neverConnected } from '../egress/egress-error.ts'
 import { orAborted, type GuardedFetch } from '../egress/guarded-fetch.ts'
 import { readSmallBody } from '../egress/small-body.ts'
 import type { ServedModel } from '../models/resolve.ts'
@@ -49,12 +49,26 @@ export interface Failed {
 
 export type Attempted = Answered | Failed
 
+/** A request that left for an upstream and brought no answer for the client. */
+export interface Tried {
+  readonly upstream: Upstream
+  readonly request: UpstreamRequest
+  /** 0 without an answer. */
+  readonly status: number
+  readonly upstreamRequestId: string | undefined
+  readonly startedMs: number
+  /** The client left while it was under way. */
+  readonly isAbandoned: boolean
+}
+
 export interface AttemptDeps {
   readonly lanes: readonly Lane[]
   readonly fetch: GuardedFetch
   readonly observe: Observe
   readonly requestId: string
   readonly signal: AbortSignal
+  /** Hears of every request that left for an upstream and is not the client's answer. */
+  readonly tried: (attempt: Tried) => void
   /** Monotonic, in milliseconds. */
   readonly nowMs: () => number
 }
@@ -143,10 +157,13 @@ async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest):
 /** Sends to one upstream, a second time where it says how. */
 async function ask(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Begun | FailedAttempt | CredentialError | undefined> {
   for (let isSecond = false; ; isSecond = true) {
-    const response = await send(deps, upstream, request)
+    const startedMs = deps.nowMs()
+    const response = await send(deps, upstream, request, startedMs)
     if (!(response instanceof Response)) return response
     const outcome = isAnswer(response, upstream) ? await open(deps, upstream, response, request) : await readRefusalOf(response)
-    if (outcome === undefined || 'source' in outcome) return outcome
+    if (outcome !== undefined && 'source' in outcome) return outcome
+    deps.tried({ upstream, request, status: outcome?.status ?? response.status, upstreamRequestId: upstream.requestId(response.headers), startedMs, isAbandoned: outcome === undefined && deps.signal.aborted })
+    if (outcome === undefined) return undefined
     const failure = keepFailure(deps, upstream, outcome, request)
     // Asked after a second refusal too: the next request goes without what it names.
     const amended = upstream.amend?.(failure, request)
@@ -186,18 +203,26 @@ function giveVerdict({ signal, nowMs }: AttemptDeps, verdict: Verdict, upstream:
   verdict.failed(nowMs(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined)
 }
 
-async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Response | CredentialError | undefined> {
+async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest, startedMs: number): Promise<Response | CredentialError | undefined> {
+  let isSent = false
   try {
     // A credential may take its time: who has left waits for none.
     const { url, headers, body } = await orAborted(upstream.prepare(request), deps.signal)
+    isSent = true
     return await deps.fetch(url, { method: 'POST', headers, body, signal: deps.signal, headersTimeoutMs: upstream.ttfbMs, ...(upstream.proxy !== undefined && { proxy: upstream.proxy }) })
   } catch (error) {
+    if (isSent && !neverLeft(error)) deps.tried({ upstream, request, status: 0, upstreamRequestId: undefined, startedMs, isAbandoned: deps.signal.aborted })
     if (deps.signal.aborted) return undefined
     // A fault of ours says nothing of the upstream.
     if (!(error instanceof CredentialError || error instanceof EgressError)) throw error
     warn(deps, upstream, error.message)
     return error instanceof CredentialError ? error : undefined
   }
+}
+
+/** Nothing of the request can have reached the upstream. */
+function neverLeft(error: unknown): boolean {
+  return error instanceof EgressError && (error.code === 'dns' || error.code === 'blocked_address' || error.code === 'tls' || neverConnected({ code: error.detail }))
 }
 
 /** The whole text goes to the operator; the client sees what may be told of it, and only if no other upstream does better. */

@@ -3,6 +3,8 @@ import type { RequestContext } from '../http/request-context.ts'
 import type { AuditEvent, Observe } from '../observe/events.ts'
 import type { Principal } from '../principal.ts'
 import type { Attempted } from './attempt.ts'
+import type { Charge } from './charge.ts'
+import { usd } from '../pricing/usd.ts'
 import type { Usage } from '../pricing/usage.ts'
 
 type Inference = Extract<AuditEvent, { evt: 'inference' }>
@@ -16,14 +18,16 @@ export interface Report {
   finish(outcome: Inference['outcome'], usage: Usage): void
 }
 
-export function inferenceReport(about: { observe: Observe; context: RequestContext; principal: Principal; path: string; model: string }): Report {
+export function inferenceReport(about: { observe: Observe; context: RequestContext; principal: Principal; path: string; model: string; charge: Charge | undefined }): Report {
   const { observe, context, principal } = about
   const startedMs = performance.now()
   const facts: Partial<Inference> = {}
   let written = false
   return {
     attempts: (count) => void (facts.attempts = count),
-    answered({ upstream, model, response }) {
+    answered(attempted) {
+      const { upstream, model, response } = attempted
+      about.charge?.answered(attempted)
       facts.upstream = upstream.name
       facts.upstream_model = model
       facts.status = response.status
@@ -39,6 +43,7 @@ export function inferenceReport(about: { observe: Observe; context: RequestConte
     finish(outcome, usage) {
       if (written) return
       written = true
+      const cost = about.charge?.end(outcome, usage)
       observe({
         evt: 'inference',
         request_id: context.requestId,
@@ -54,6 +59,7 @@ export function inferenceReport(about: { observe: Observe; context: RequestConte
         outcome,
         ms: Math.round(performance.now() - startedMs),
         ...tokens(usage),
+        ...(cost === undefined ? {} : { cost_usd: usd(cost) }),
       })
     },
   }

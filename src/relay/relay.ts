@@ -13,6 +13,7 @@ import type { Principal } from '../principal.ts'
 import type { Surface, Upstream } from '../upstream/upstream.ts'
 import { withoutDuplicates } from '../json/edit.ts'
 import { attemptUpstreams, type Answered, type Attempted, type Failed, type FailedAttempt } from './attempt.ts'
+import { openCharge, type Charge, type ChargeDeps } from './charge.ts'
 import { clientHeaders, upstreamHeaders, upstreamQuery } from './headers.ts'
 import { inferenceReport, type Report } from './inference-report.ts'
 import { createJsonMeter, createStreamMeter } from './meter.ts'
@@ -26,6 +27,7 @@ export interface RelayDeps {
   models: ModelTable
   judgeModel: (principal: Principal, modelId: string) => ModelVerdict
   upstreams: readonly Upstream[]
+  charge: ChargeDeps
   fetch: GuardedFetch
   maxRequestBytes: number
   observe: Observe
@@ -72,23 +74,35 @@ export function createRelay(deps: RelayDeps): Relay {
       else requireAllowed(deps, surface, principal, name, deps.models.resolve(name)?.id ?? name, context, `${place}: `)
     }
     const client = clientAbort(request)
-    const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model })
-    // A model may think for minutes before it says a byte.
-    context.idleLimit.lift()
     const ordered = orderFor(personOf(principal), lanes)
-    const attempted = await send(deps, ordered, surface, request, asked, model, principal, context, client.controller.signal).finally(context.idleLimit.restore)
-    report.attempts(attempted.attempts)
-    if (client.controller.signal.aborted) return clientGone(attempted, report)
-    if (!attempted.ok) return allFailed(attempted, asked, report, context)
-    report.answered(attempted)
-    return deliver(attempted, report, context, client)
+    // Counting tokens costs nothing.
+    const charge = surface === 'count_tokens' ? undefined : await openCharge(deps.charge, { context, principal, headers: request.headers, asked, model, upstreams: ordered.map(({ upstream }) => upstream) })
+    try {
+      return await answerCharged(surface, request, context, { principal, asked, model, ordered, client, charge })
+    } catch (error) {
+      charge?.end('failed', NO_USAGE)
+      throw error
+    }
   }
 
-  function deliver(answered: Answered, report: Report, { requestId, idleLimit }: RequestContext, client: ClientAbort): Response {
+  async function answerCharged(surface: Surface, request: Request, context: RequestContext, { principal, asked, model, ordered, client, charge }: Ready): Promise<Response> {
+    const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model, charge })
+    // A model may think for minutes before it says a byte.
+    context.idleLimit.lift()
+    const attempted = await send(deps, ordered, surface, request, asked, model, principal, context, client.controller.signal, charge).finally(context.idleLimit.restore)
+    report.attempts(attempted.attempts)
+    if (attempted.ok) report.answered(attempted)
+    if (client.controller.signal.aborted) return clientGone(attempted, report)
+    if (!attempted.ok) return allFailed(attempted, asked, report, context)
+    return deliver(attempted, report, context, client, charge)
+  }
+
+  function deliver(answered: Answered, report: Report, { requestId, idleLimit }: RequestContext, client: ClientAbort, charge: Charge | undefined): Response {
     const { response, source, upstream, request, done } = answered
     const note = (text: string) => deps.observe({ op: 'warn', message: `upstream ${upstream.name}: ${text}`, request_id: requestId })
     const decoder = upstream.receive?.(response, request, note)
     const headers = clientHeaders(response.headers, requestId)
+    if (response.status === 200) for (const [name, value] of Object.entries(charge?.headers ?? {})) headers.set(name, value)
     const isEventStream = isStream(answered)
     if (isEventStream) {
       if (headers.get('content-type')?.startsWith(EVENT_STREAM) !== true) headers.set('content-type', EVENT_STREAM)
@@ -139,11 +153,11 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 }
 
-function send(deps: RelayDeps, lanes: readonly Lane[], surface: Surface, request: Request, asked: MessagesRequest, model: ServedModel, principal: Principal, { requestId }: RequestContext, signal: AbortSignal): Promise<Attempted> {
+function send(deps: RelayDeps, lanes: readonly Lane[], surface: Surface, request: Request, asked: MessagesRequest, model: ServedModel, principal: Principal, { requestId }: RequestContext, signal: AbortSignal, charge: Charge | undefined): Promise<Attempted> {
   const headers = upstreamHeaders(request.headers, `gatehouse/${deps.version}`)
   const query = upstreamQuery(request.url)
   const body = withoutDuplicates(asked, OWN_FIELDS)
-  return attemptUpstreams({ ...deps, lanes, requestId, signal }, model, asked.model, (upstreamModel) => ({
+  return attemptUpstreams({ ...deps, lanes, requestId, signal, tried: (attempt) => charge?.tried(attempt) }, model, asked.model, (upstreamModel) => ({
     surface,
     body,
     modelAsked: asked.model,
@@ -154,6 +168,17 @@ function send(deps: RelayDeps, lanes: readonly Lane[], surface: Surface, request
     query,
     principal,
   }))
+}
+
+/** A request that was checked and is written down. */
+interface Ready {
+  readonly principal: Principal
+  readonly asked: MessagesRequest
+  readonly model: ServedModel
+  readonly ordered: readonly Lane[]
+  readonly client: ClientAbort
+  /** Absent for what costs nothing. */
+  readonly charge: Charge | undefined
 }
 
 /** Something on the way may have dropped or changed the content type of a stream that was asked for. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { RequestContext } from '../../src/http/request-context.ts'
+import { keptCharge } from '../support/charge.ts'
 import { createModelTable } from '../../src/models/resolve.ts'
 import { createRelay } from '../../src/relay/relay.ts'
 import { CredentialError, type Upstream } from '../../src/upstream/upstream.ts'
@@ -23,7 +24,7 @@ test.each([
   const principal = { issuer: 'https://i', sub: 'alice', email: undefined, name: undefined, groups: [], sid: 's', jti: 'j', expiresAt: 0 }
   const context: RequestContext = { requestId: 'r', clientIp: '127.0.0.1', principal, receivedAt: 0, idleLimit: { lift() {}, restore() {} } }
   const relay = createRelay({
-    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream],
+    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream], charge: keptCharge(),
     fetch: async () => new Response('no', { status: typeof how === 'number' ? how : 200 }), maxRequestBytes: 1000, observe: () => {}, version: '0', nowMs: () => 0,
   })
   await relay.messages(new Request('http://gateway/v1/messages', { method: 'POST', body: '{"model":"claude-sonnet-5"}' }), context)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { GuardedFetch } from '../../src/egress/guarded-fetch.ts'
 import type { RequestContext } from '../../src/http/request-context.ts'
+import { keptCharge } from '../support/charge.ts'
 import { createModelTable } from '../../src/models/resolve.ts'
 import type { Observation } from '../../src/observe/events.ts'
 import { createRelay } from '../../src/relay/relay.ts'
@@ -20,7 +21,7 @@ function setup(fetch: GuardedFetch, changes: Partial<Upstream> = {}) {
   }
   const observed: Observation[] = []
   const relay = createRelay({
-    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream], fetch,
+    models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream], charge: keptCharge(), fetch,
     maxRequestBytes: 1000, observe: (one) => void observed.push(one), version: '0', nowMs: () => 0,
   })
   const leaving = new AbortController()

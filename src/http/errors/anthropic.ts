@@ -10,6 +10,7 @@ const RENDERING: Record<ErrorKind, { status: number; type: string }> = {
   too_large: { status: 413, type: 'request_too_large' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error' },
   rate_limited: { status: 429, type: 'rate_limit_error' },
+  spend_limited: { status: 429, type: 'billing_error' },
   not_supported: { status: 501, type: 'not_supported' },
   upstream_failed: { status: 502, type: 'api_error' },
   overloaded: { status: 529, type: 'overloaded_error' },

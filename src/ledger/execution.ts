@@ -1,0 +1,124 @@
+// One execution at an upstream as a row of the ledger. Pure: what the database would refuse is made harmless here, so
+// that no row is lost and none holds up the others.
+import { costOf, type Price } from '../pricing/price.ts'
+import type { Usage } from '../pricing/usage.ts'
+import type { Identity } from '../principal.ts'
+
+export interface Execution {
+  readonly kind: 'message' | 'compaction' | 'advisor_message'
+  readonly session: string | undefined
+  readonly client: string
+  readonly clientVersion: string | undefined
+  readonly modelAsked: string
+  readonly model: string
+  readonly upstream: string
+  readonly provider: string
+  readonly upstreamModel: string
+  readonly region: string | undefined
+  readonly upstreamRequestId: string | undefined
+  readonly usage: Usage
+  /** 0 when there was no answer. */
+  readonly status: number
+  readonly outcome: 'completed' | 'client_gone' | 'upstream_broke' | 'drained' | 'failed' | 'swept'
+  readonly ttfbMs: number | undefined
+  readonly durationMs: number | undefined
+  readonly price: Price
+}
+
+/** A request as its settlement names it. */
+export interface LedgerRequest {
+  readonly requestId: string
+  /** When it began as far as this program knows; its hold, where there is one, knows better. */
+  readonly startedAt: Date
+  readonly person: Identity
+  /** Groups whose shared pool pays. */
+  readonly pools: readonly string[]
+}
+
+/** No request comes near this; a figure beyond it is a fault, and sums must never overflow for it. */
+const MOST_COST = 1_000_000_000_000_000n
+const MOST_TOKENS = 1_000_000_000_000
+const MAX_TEXT = 256
+
+export type LedgerRow = Readonly<Record<string, string | number | boolean | null>>
+
+/** Nano-dollars of an execution, as its row has them. */
+export function executionCost({ price, usage }: Pick<Execution, 'price' | 'usage'>): bigint {
+  const cost = costOf(price.rates, usage)
+  return cost < MOST_COST ? cost : MOST_COST
+}
+
+/** The columns of table `usage`, as `spend_settle` takes them. */
+export function ledgerRow(requestId: string, seq: number, execution: Execution): LedgerRow {
+  const { usage, price } = execution
+  return {
+    request_id: requestId,
+    seq,
+    kind: execution.kind,
+    session: plain(execution.session),
+    client: plain(execution.client) ?? '',
+    client_version: plain(execution.clientVersion),
+    model_asked: plain(execution.modelAsked) ?? '',
+    model: plain(execution.model) ?? '',
+    upstream: plain(execution.upstream) ?? '',
+    provider: execution.provider,
+    upstream_model: plain(execution.upstreamModel) ?? '',
+    region: plain(execution.region),
+    upstream_request_id: plain(execution.upstreamRequestId),
+    input_tokens: tokens(usage.input),
+    output_tokens: tokens(usage.output),
+    cache_read_tokens: tokens(usage.cacheRead),
+    cache_write_5m_tokens: tokens(usage.cacheWrite5m),
+    cache_write_1h_tokens: tokens(usage.cacheWrite1h),
+    thinking_tokens: tokens(usage.thinking),
+    web_searches: tokens(usage.webSearches),
+    speed: plain(usage.speed) ?? 'standard',
+    inference_geo: plain(usage.inferenceGeo) ?? '',
+    service_tier: plain(usage.serviceTier) ?? 'standard',
+    status: execution.status,
+    outcome: execution.outcome,
+    estimated: usage.isEstimated,
+    ttfb_ms: execution.ttfbMs ?? null,
+    duration_ms: execution.durationMs ?? null,
+    priced_by: price.by,
+    rate_input: String(price.rates.input),
+    rate_output: String(price.rates.output),
+    rate_cache_read: String(price.rates.cacheRead),
+    rate_cache_write_5m: String(price.rates.cacheWrite5m),
+    rate_cache_write_1h: String(price.rates.cacheWrite1h),
+    rate_web_search: String(price.rates.webSearch),
+    cost: String(executionCost(execution)),
+  }
+}
+
+/** The part of a settlement that speaks of the request; `seen`: this is news of the person. */
+export function ledgerRequest({ requestId, startedAt, person, pools }: LedgerRequest, { seen }: { seen: boolean }) {
+  const groups = person.groups.map((group) => plain(group, 1024) ?? '')
+  return {
+    request_id: requestId,
+    started_at: startedAt.toISOString(),
+    issuer: person.issuer,
+    sub: person.sub,
+    email: plain(person.email),
+    name: plain(person.name),
+    group_set: groupSetId(groups),
+    groups: [...groups].sort(),
+    pools,
+    seen,
+  }
+}
+
+/** The same groups in any order have the same id. */
+function groupSetId(groups: readonly string[]): string {
+  const hex = new Bun.CryptoHasher('sha256').update(JSON.stringify([...groups].sort())).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
+}
+
+function tokens(count: number | undefined): number {
+  return Math.min(count ?? 0, MOST_TOKENS)
+}
+
+/** PostgreSQL takes no NUL and no half of a surrogate pair; a text somebody sent may have either. */
+function plain(text: string | undefined, length = MAX_TEXT): string | null {
+  return text === undefined ? null : text.slice(0, length).toWellFormed().replace(/\p{Cc}/gu, '\ufffd')
+}

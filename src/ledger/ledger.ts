@@ -1,0 +1,223 @@
+// The usage ledger: a request is written down before it is sent, and settled when it has ended. A process that dies
+// leaves its holds behind, and another settles them at a conservative cost.
+import type { Database } from '../db/connect.ts'
+import { DatabaseError } from '../db/database-error.ts'
+import type { Observe } from '../observe/events.ts'
+import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest } from './execution.ts'
+import { createGroupCommit, TimeoutError } from './group-commit.ts'
+import { createSettleQueue, type Settlement, type SettleState } from './settle-queue.ts'
+import { admitBatch, forget, makePartitions, markAlive, oldHolds, readCounters, settleBatch, sweepDead, type AdmissionEntry, type AdmissionRow, type CounterSums, type LimitedCounter, type Retention } from './store.ts'
+import type { Counter } from './counters.ts'
+
+export interface AdmissionRequest extends Omit<LedgerRequest, 'startedAt'> {
+  readonly counters: readonly LimitedCounter[]
+  /** Holds the conservative cost on the counters; else their limits are looked at only. */
+  readonly reserves: boolean
+  /** What is settled should this process die before the request ends. */
+  readonly conservative: Execution
+}
+
+export interface Ledger {
+  /**
+   * Writes a request down, or says that a counter is at its limit: then nothing is written. One round trip, shared with
+   * whoever asks at the same time. Throws LedgerUnavailable.
+   */
+  admit(request: AdmissionRequest): Promise<AdmissionRow>
+  /** The request has ended: its executions, in order. None: nothing was sent. Never throws and never waits. */
+  settle(request: LedgerRequest, executions: readonly Execution[]): void
+  /** What stands on counters now, and the database's time. */
+  read(counters: readonly Counter[]): Promise<{ now: Date; sums: CounterSums[] }>
+  /** Nano-dollars of a person that are settled here and not in the database yet. */
+  unsettled(personKey: string): bigint
+  /** Resolves when everything settled so far is written; false when `limitMs` have passed before. */
+  flush(limitMs: number): Promise<boolean>
+  state(): LedgerState
+  stop(): Promise<void>
+}
+
+export interface LedgerState extends SettleState {
+  readonly running: number
+  readonly admissions: { readonly batches: number; readonly entries: number }
+  /** Requests of dead processes that were settled here. */
+  readonly swept: number
+}
+
+/** `full`: more is waiting to be written than may be kept in memory; a request that ran now might never be. */
+export class LedgerUnavailable extends Error {
+  readonly reason: 'unreachable' | 'full'
+
+  constructor(reason: 'unreachable' | 'full', detail: string) {
+    super(`usage ledger: ${detail}`)
+    this.name = 'LedgerUnavailable'
+    this.reason = reason
+  }
+}
+
+export interface LedgerOptions {
+  db: Database
+  observe: Observe
+  retention: Retention
+  /** Monotonic, in milliseconds. */
+  nowMs: () => number
+  timing?: Partial<LedgerTiming>
+  /** Settlements in memory. */
+  mostWaiting?: number
+}
+
+export interface LedgerTiming {
+  beatMs: number
+  deadAfterSeconds: number
+}
+
+/** Contract §5: the check waits at most two seconds. */
+const ADMIT_MS = 2000
+const READ_MS = 2000
+const MOST_IN_BATCH = 200
+const SETTLE_MS = 10_000
+/** About a kilobyte each. */
+const MOST_WAITING = 50_000
+const TIMING: LedgerTiming = { beatMs: 10_000, deadAfterSeconds: 60 }
+const MOST_SWEPT = 500
+const HOUSEKEEPING_MS = 3_600_000
+const FAREWELL_MS = 5000
+
+/** Throws DatabaseError when the database is not there: the ledger must be, before anything is served. */
+export async function createLedger({ db, observe, retention, nowMs, timing, mostWaiting = MOST_WAITING }: LedgerOptions): Promise<Ledger> {
+  const { beatMs, deadAfterSeconds } = { ...TIMING, ...timing }
+  const processId = crypto.randomUUID()
+  /** Held, and not settled in the database yet; what was set aside stays. */
+  const running = new Set<string>()
+  const unsettled = new Map<string, bigint>()
+  let swept = 0
+  let aliveSinceMs = nowMs()
+  let isDown = false
+
+  const admissions = createGroupCommit<AdmissionEntry, AdmissionRow>({
+    most: MOST_IN_BATCH,
+    limitMs: ADMIT_MS,
+    async send(entries) {
+      const answers = await withRetries(() => admitBatch(db, processId, entries, ADMIT_MS))
+      const byId = new Map(answers.map((answer) => [answer.requestId, answer]))
+      return entries.map(({ requestId }) => byId.get(requestId) as AdmissionRow)
+    },
+  })
+  const owed = new Map<string, { key: string; cost: bigint }>()
+  const queue = createSettleQueue({
+    settle: (batch) => settleBatch(db, batch.map(({ request }) => request), batch.flatMap(({ rows }) => rows), SETTLE_MS),
+    ended,
+    setAside: ({ requestId, rows }, error) => observe({ op: 'error', message: `usage ledger: a settlement cannot be written and is kept as a hold: ${error.message}; cost ${rows.map((row) => row.cost).join(' + ')} nano-dollars`, request_id: requestId }),
+    troubled: (error) => observe({ op: 'warn', message: `usage ledger: ${error.message}; ${queue.state.waiting} settlements wait`, repeat: 'ledger.settle' }),
+    nowMs,
+  })
+
+  function ended({ requestId }: Settlement): void {
+    running.delete(requestId)
+    const debt = owed.get(requestId)
+    if (debt === undefined) return
+    owed.delete(requestId)
+    const left = (unsettled.get(debt.key) ?? 0n) - debt.cost
+    if (left > 0n) unsettled.set(debt.key, left)
+    else unsettled.delete(debt.key)
+  }
+
+  await makePartitions(db)
+  await markAlive(db, processId)
+
+  async function beat(): Promise<void> {
+    await markAlive(db, processId)
+    // Left by an admission whose answer came too late for its request.
+    for (const requestId of await oldHolds(db, processId)) if (!running.has(requestId)) letGo(requestId)
+    // Others may seem dead to one that was itself cut off a moment ago.
+    if (nowMs() - aliveSinceMs < deadAfterSeconds * 1000) return
+    for (let found = MOST_SWEPT; found === MOST_SWEPT; ) {
+      found = await sweepDead(db, deadAfterSeconds, MOST_SWEPT)
+      swept += found
+      if (found > 0) observe({ op: 'warn', message: `usage ledger: ${found} requests of a process that died are settled at their conservative cost` })
+    }
+  }
+
+  function letGo(requestId: string): void {
+    queue.add({ requestId, request: { request_id: requestId }, rows: [] })
+  }
+
+  const beats = every(beatMs, beat, (error) => {
+    aliveSinceMs = nowMs()
+    observe({ op: 'warn', message: `usage ledger: ${error.message}`, repeat: 'ledger.beat' })
+  })
+  const housekeeping = every(HOUSEKEEPING_MS, () => makePartitions(db).then(() => forget(db, retention)), (error) => observe({ op: 'warn', message: `usage ledger: housekeeping: ${error.message}`, repeat: 'ledger.housekeeping' }))
+
+  return {
+    async admit({ requestId, person, pools, counters, reserves, conservative }) {
+      if (queue.state.waiting >= mostWaiting) throw new LedgerUnavailable('full', `${mostWaiting} settlements wait for the database`)
+      // One asks on behalf of all whether the database is back; the others do not wait for it.
+      if (isDown && admissions.isBusy()) throw new LedgerUnavailable('unreachable', 'the database does not answer')
+      const request = ledgerRequest({ requestId, person, pools, startedAt: new Date() }, { seen: false })
+      const entry = { requestId, counters, held: reserves ? executionCost(conservative) : 0n, conservative: { request, rows: [ledgerRow(requestId, 1, conservative)] } }
+      running.add(requestId)
+      try {
+        const answer = await admissions.add(entry)
+        isDown = false
+        if (!answer.isAdmitted) running.delete(requestId)
+        return answer
+      } catch (error) {
+        // Whether it is held is unknown. If so and nothing is settled for it, the next beat lets it go.
+        running.delete(requestId)
+        if (!(error instanceof TimeoutError || error instanceof DatabaseError)) throw error
+        isDown = true
+        throw new LedgerUnavailable('unreachable', error.message)
+      }
+    },
+    settle(request, executions) {
+      const rows = executions.map((execution, at) => ledgerRow(request.requestId, at + 1, execution))
+      const cost = executions.reduce((sum, execution) => sum + executionCost(execution), 0n)
+      const key = `${request.person.issuer} ${request.person.sub}`
+      running.add(request.requestId)
+      if (cost > 0n) {
+        owed.set(request.requestId, { key, cost })
+        unsettled.set(key, (unsettled.get(key) ?? 0n) + cost)
+      }
+      if (rows.length === 0) return letGo(request.requestId)
+      queue.add({ requestId: request.requestId, request: ledgerRequest(request, { seen: true }), rows })
+    },
+    read: (counters) => readCounters(db, counters, READ_MS),
+    unsettled: (key) => unsettled.get(key) ?? 0n,
+    flush: queue.flush,
+    state: () => ({ ...queue.state, running: running.size, admissions: admissions.counts, swept }),
+    async stop() {
+      clearInterval(beats)
+      clearInterval(housekeeping)
+      if (!(await queue.flush(FAREWELL_MS))) observe({ op: 'error', message: `usage ledger: the database did not take ${queue.state.waiting} settlements before the end; another process settles what was held for them at its conservative cost` })
+      queue.stop()
+    },
+  }
+}
+
+const MOST_TRIES = 3
+/** Deadlock, serialization failure. */
+const COLLIDED = /^(40001|40P01)$/
+
+/** Admission may be repeated: a hold that is there already is found again. */
+async function withRetries<value>(work: () => Promise<value>): Promise<value> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (tries === MOST_TRIES || !(error instanceof DatabaseError && COLLIDED.test(error.sqlState ?? ''))) throw error
+      await Bun.sleep(Math.random() * 20 * tries)
+    }
+  }
+}
+
+/** One at a time, however long it takes. */
+function every(ms: number, work: () => Promise<unknown>, failed: (error: Error) => void): Timer {
+  let isBusy = false
+  const timer = setInterval(() => {
+    if (isBusy) return
+    isBusy = true
+    work().catch(failed).finally(() => {
+      isBusy = false
+    })
+  }, ms)
+  timer.unref()
+  return timer
+}

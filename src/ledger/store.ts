@@ -1,0 +1,136 @@
+// All SQL of the ledger. Each function is one statement; the rules that have to hold between replicas are functions in
+// migrations/0002_ledger.sql.
+import { sql } from 'drizzle-orm'
+import type { Database } from '../db/connect.ts'
+import type { Counter } from './counters.ts'
+import type { LedgerRow } from './execution.ts'
+
+/** Nano-dollars. */
+export interface PeriodAmounts {
+  readonly daily: bigint
+  readonly weekly: bigint
+  readonly monthly: bigint
+}
+
+/** What is spent on a counter in each period, and what is held for requests that still run. */
+export interface CounterSums {
+  readonly spent: PeriodAmounts
+  readonly held: PeriodAmounts
+}
+
+export interface LimitedCounter extends Counter {
+  /** Nano-dollars; no limit where absent. */
+  readonly limits: Readonly<Partial<PeriodAmounts>>
+}
+
+/** A request that asks to be written down before it is sent. */
+export interface AdmissionEntry {
+  readonly requestId: string
+  readonly counters: readonly LimitedCounter[]
+  /** Nano-dollars to hold on each counter. */
+  readonly held: bigint
+  /** What is settled should this process die: `{ request, rows }` of `settle`. */
+  readonly conservative: { readonly request: object; readonly rows: readonly LedgerRow[] }
+}
+
+export interface AdmissionRow {
+  readonly requestId: string
+  readonly isAdmitted: boolean
+  readonly startedAt: Date
+  /** In the order of the counters. */
+  readonly sums: readonly CounterSums[]
+}
+
+interface SumsJson {
+  daily: string
+  weekly: string
+  monthly: string
+  daily_held: string
+  weekly_held: string
+  monthly_held: string
+}
+
+/** Decides about a batch and holds what is admitted; safe to repeat. */
+export async function admitBatch(db: Database, processId: string, entries: readonly AdmissionEntry[], deadlineMs: number): Promise<AdmissionRow[]> {
+  const batch = entries.map(({ requestId, counters, held, conservative }) => ({
+    request_id: requestId,
+    counters: counters.map(({ scope, scopeId, limits }) => ({ scope, scope_id: scopeId, daily: text(limits.daily), weekly: text(limits.weekly), monthly: text(limits.monthly) })),
+    held: text(held),
+    conservative,
+  }))
+  const rows = await db.run<{ request_id: string; admitted: boolean; started_at: Date | string; sums: SumsJson[] }>(
+    sql`select request_id, admitted, started_at, sums from spend_admit(${processId}::uuid, ${JSON.stringify(batch)}::jsonb)`,
+    { deadlineMs },
+  )
+  return rows.map((row) => ({ requestId: row.request_id, isAdmitted: row.admitted, startedAt: new Date(row.started_at), sums: row.sums.map(toSums) }))
+}
+
+function text(amount: bigint | undefined): string | null {
+  return amount === undefined ? null : String(amount)
+}
+
+function toSums(json: SumsJson): CounterSums {
+  return {
+    spent: { daily: BigInt(json.daily), weekly: BigInt(json.weekly), monthly: BigInt(json.monthly) },
+    held: { daily: BigInt(json.daily_held), weekly: BigInt(json.weekly_held), monthly: BigInt(json.monthly_held) },
+  }
+}
+
+/** What stands on counters now, and the database's time. Nothing is held. */
+export async function readCounters(db: Database, counters: readonly Counter[], deadlineMs: number): Promise<{ now: Date; sums: CounterSums[] }> {
+  const asked = JSON.stringify(counters.map(({ scope, scopeId }) => ({ scope, scope_id: scopeId })))
+  const rows = await db.run<SumsJson & { now: Date | string }>(
+    sql`
+    with clock as (
+      select spend_clock() as now, spend_day_of(spend_clock()) as today, date_trunc('week', spend_day_of(spend_clock())::timestamp)::date as monday,
+             date_trunc('month', spend_day_of(spend_clock())::timestamp)::date as first_day
+    )
+    select clock.now, s.* from clock, jsonb_array_elements(${asked}::jsonb) with ordinality as given (c, place), lateral (
+      select coalesce(sum(spent) filter (where day = today), 0)::text as daily, coalesce(sum(spent) filter (where day >= monday), 0)::text as weekly,
+             coalesce(sum(spent) filter (where day >= first_day), 0)::text as monthly, coalesce(sum(held) filter (where day = today), 0)::text as daily_held,
+             coalesce(sum(held) filter (where day >= monday), 0)::text as weekly_held, coalesce(sum(held) filter (where day >= first_day), 0)::text as monthly_held
+      from spend_day where scope = c->>'scope' and scope_id = c->>'scope_id' and day >= least(monday, first_day) and day <= today
+    ) s order by place`,
+    { deadlineMs },
+  )
+  return { now: new Date(rows[0]?.now ?? 0), sums: rows.map(toSums) }
+}
+
+/** Settles requests, once however often it is called; a request without rows is let go. Returns how many rows were new. */
+export async function settleBatch(db: Database, requests: readonly object[], rows: readonly LedgerRow[], deadlineMs: number): Promise<number> {
+  const [answer] = await db.run<{ fresh: string }>(sql`select spend_settle(${JSON.stringify(requests)}::jsonb, ${JSON.stringify(rows)}::jsonb) as fresh`, { deadlineMs })
+  return Number(answer?.fresh ?? 0)
+}
+
+/** Lets other replicas know that this process lives. */
+export async function markAlive(db: Database, processId: string): Promise<void> {
+  await db.run(sql`insert into gateway_process (id) values (${processId}::uuid) on conflict (id) do update set seen_at = now()`)
+}
+
+/** What this process holds for longer than a minute. */
+export async function oldHolds(db: Database, processId: string): Promise<string[]> {
+  const rows = await db.run<{ request_id: string }>(sql`select request_id from usage_hold where process_id = ${processId}::uuid and started_at < spend_clock() - interval '1 minute'`)
+  return rows.map((row) => row.request_id)
+}
+
+/** Settles what dead processes held. Returns how many requests. */
+export async function sweepDead(db: Database, deadAfterSeconds: number, most: number): Promise<number> {
+  const [answer] = await db.run<{ swept: string }>(sql`select spend_sweep(make_interval(secs => ${deadAfterSeconds}), ${most}::int) as swept`)
+  return Number(answer?.swept ?? 0)
+}
+
+export interface Retention {
+  readonly usageDays: number
+  readonly spendMonths: number
+  readonly identityDays: number
+}
+
+/** Makes the partitions of the next months. */
+export async function makePartitions(db: Database): Promise<void> {
+  await db.run(sql`select usage_make_partitions()`)
+}
+
+/** Deletes what has been kept long enough. */
+export async function forget(db: Database, { usageDays, spendMonths, identityDays }: Retention): Promise<void> {
+  await db.run(sql`select spend_forget(${usageDays}::int, ${spendMonths}::int, ${identityDays}::int)`, { deadlineMs: 30_000 })
+}

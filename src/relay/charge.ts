@@ -1,0 +1,142 @@
+// What a request costs, from before it is sent to its end: its worst case is written down first, then each execution at an
+// upstream, priced, with what the answer said of its usage.
+import type { RequestContext } from '../http/request-context.ts'
+import { executionCost, type Execution } from '../ledger/execution.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { CATALOG } from '../models/catalog.ts'
+import type { ServedModel } from '../models/resolve.ts'
+import { canonicalModelId } from '../models/spellings.ts'
+import type { Pricing } from '../pricing/price.ts'
+import { NO_USAGE, type Usage } from '../pricing/usage.ts'
+import type { Principal } from '../principal.ts'
+import type { AdmitSpend } from '../spend/admission.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Answered, Tried } from './attempt.ts'
+import type { MessagesRequest } from './read-request.ts'
+import { worstCase } from './worst-case.ts'
+
+export interface ChargeDeps {
+  admitSpend: AdmitSpend
+  ledger: Pick<Ledger, 'settle'>
+  pricing: Pricing
+  /** Monotonic, in milliseconds. */
+  nowMs: () => number
+}
+
+export interface Charge {
+  /** How the person's limits stand, for a successful answer. */
+  readonly headers: Readonly<Record<string, string>>
+  tried(attempt: Tried): void
+  answered(answered: Answered): void
+  /** Settles everything, the first time it is called. Returns nano-dollars. */
+  end(outcome: Exclude<Execution['outcome'], 'swept'>, usage: Usage): bigint
+}
+
+export interface Charged {
+  readonly context: RequestContext
+  readonly principal: Principal
+  readonly headers: Headers
+  readonly asked: MessagesRequest
+  readonly model: ServedModel
+  /** The upstreams in the order in which they are tried. */
+  readonly upstreams: readonly Upstream[]
+}
+
+/** Throws the refusal when a limit is reached. */
+export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Charge> {
+  const worst = worstCase(about.asked, contextOf(about.model))
+  const first = about.upstreams.find((upstream) => about.model.upstreamId(upstream, about.asked.model) !== undefined)
+  const execution = executionOf(deps, about)
+  const conservative = execution({
+    upstream: first,
+    upstreamModel: (first && about.model.upstreamId(first, about.asked.model)) ?? '',
+    usage: { ...NO_USAGE, ...worst, isEstimated: true },
+    status: 0,
+    outcome: 'swept',
+    at: new Date(about.context.receivedAt),
+  })
+  const { requestId, clientIp } = about.context
+  const { headers, request } = await deps.admitSpend({ requestId, clientIp, principal: about.principal, conservative })
+  const startedMs = deps.nowMs()
+  const executions: Execution[] = []
+  let answer: { answered: Answered; ttfbMs: number } | undefined
+  let cost: bigint | undefined
+  /** Nobody said what it came to, and the client took part in that. */
+  const guess = { ...NO_USAGE, input: worst.likelyInput, isEstimated: true }
+
+  function final(answered: Answered, ttfbMs: number, outcome: Execution['outcome'], usage: Usage): Execution[] {
+    const { status } = answered.response
+    const isUnheard = status === 200 && usage.input === undefined && usage.output === undefined
+    const known = isUnheard ? (outcome === 'client_gone' || outcome === 'drained' ? guess : { ...usage, isEstimated: true }) : usage
+    const shared = { upstream: answered.upstream, upstreamModel: answered.model, upstreamRequestId: answered.upstream.requestId(answered.response.headers), status, outcome, at: request.startedAt, ttfbMs, durationMs: Math.round(deps.nowMs() - startedMs) }
+    return [execution({ ...shared, usage: known }), ...known.beside.map((part) => execution({ ...shared, kind: part.kind, usage: part.usage }))]
+  }
+
+  return {
+    headers,
+    tried({ upstream, request: sent, status, upstreamRequestId, startedMs: sentMs, isAbandoned }) {
+      const usage = isAbandoned ? guess : { ...NO_USAGE, isEstimated: status < 400 }
+      executions.push(execution({ upstream, upstreamModel: sent.model, upstreamRequestId, usage, status, outcome: isAbandoned ? 'client_gone' : 'failed', at: request.startedAt, durationMs: Math.round(deps.nowMs() - sentMs) }))
+    },
+    answered: (answered) => void (answer = { answered, ttfbMs: Math.round(deps.nowMs() - startedMs) }),
+    end(outcome, usage) {
+      if (cost !== undefined) return cost
+      if (answer !== undefined) executions.push(...final(answer.answered, answer.ttfbMs, outcome, usage))
+      deps.ledger.settle(request, executions)
+      return (cost = executions.reduce((sum, one) => sum + executionCost(one), 0n))
+    },
+  }
+}
+
+interface Facts {
+  upstream: Pick<Upstream, 'name' | 'provider' | 'region'> | undefined
+  upstreamModel: string
+  upstreamRequestId?: string | undefined
+  kind?: Execution['kind']
+  usage: Usage
+  status: number
+  outcome: Execution['outcome']
+  at: Date
+  ttfbMs?: number
+  durationMs?: number
+}
+
+/** What all executions of a request have in common, and the price of each. */
+function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged): (facts: Facts) => Execution {
+  const [client = '', clientVersion] = headers.get('user-agent')?.match(/^([\w.-]{1,40})(?:\/([\w.+-]{1,40}))?/)?.slice(1) ?? []
+  const session = headers.get('x-claude-code-session-id') ?? undefined
+  return ({ upstream = { name: '', provider: '' }, upstreamModel, upstreamRequestId, kind = 'message', usage, status, outcome, at, ttfbMs, durationMs }) => {
+    const served = servedModel(model, upstreamModel, usage.model)
+    return {
+      kind,
+      session,
+      client,
+      clientVersion,
+      modelAsked: asked.model,
+      model: served.model,
+      upstream: upstream.name,
+      provider: upstream.provider,
+      upstreamModel,
+      region: upstream.region,
+      upstreamRequestId,
+      usage,
+      status,
+      outcome,
+      ttfbMs,
+      durationMs,
+      price: pricing.price({ upstream, ...served, at }, usage),
+    }
+  }
+}
+
+/** An upstream may answer with another model than it was asked for: a fallback that the request names, an adviser. */
+function servedModel(model: ServedModel, upstreamModel: string, answeredBy: string | undefined): { model: string; upstreamModel: string } {
+  const [asked, answered] = [canonicalModelId(model.id), canonicalModelId(answeredBy ?? '')]
+  if (answered === undefined || asked === undefined || answered === asked) return { model: asked ?? model.id, upstreamModel }
+  return { model: answered, upstreamModel: answeredBy as string }
+}
+
+function contextOf({ id, contextWindow }: ServedModel) {
+  const known = CATALOG.find((model) => model.id === canonicalModelId(id))
+  return { window: contextWindow ?? known?.contextWindow, maxOutput: known?.maxOutput }
+}

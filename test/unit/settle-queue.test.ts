@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'bun:test'
+import { DatabaseError } from '../../src/db/database-error.ts'
+import { createSettleQueue, type Settlement } from '../../src/ledger/settle-queue.ts'
+
+const settlement = (requestId: string): Settlement => ({ requestId, request: {}, rows: [] })
+
+/** A database that refuses what `verdict` says. */
+function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undefined) {
+  const calls: string[][] = []
+  const [written, aside, troubles]: [string[], string[], string[]] = [[], [], []]
+  const pauses: number[] = []
+  const queue = createSettleQueue({
+    async settle(batch) {
+      const ids = batch.map(({ requestId }) => requestId)
+      calls.push(ids)
+      const error = verdict(ids, calls.length)
+      if (error !== undefined) throw error
+    },
+    ended: ({ requestId }) => void written.push(requestId),
+    setAside: ({ requestId }) => void aside.push(requestId),
+    troubled: ({ message }) => void troubles.push(message),
+    nowMs: () => 0,
+    sleep: async (ms) => void pauses.push(ms),
+  })
+  return { queue, calls, written, aside, troubles, pauses }
+}
+
+const bad = new DatabaseError('failed', 'statement failed (22P05)', { sqlState: '22P05' })
+const away = new DatabaseError('unreachable', 'not reachable (57P01)', { sqlState: '57P01' })
+const ids = Array.from({ length: 20 }, (_, n) => `r${n}`)
+
+async function settled({ queue }: { queue: { state: { waiting: number } } }): Promise<void> {
+  while (queue.state.waiting > 0) await Bun.sleep(0)
+}
+
+describe('settlements', () => {
+  // T223
+  test.each([0, 1, 7, 19])('the database can never take are set aside alone, at place %p, and the others are written once, in order', async (place) => {
+    const poison = ids[place] as string
+    const world = queueOn((batch) => (batch.includes(poison) ? bad : undefined))
+    for (const id of ids) world.queue.add(settlement(id))
+    await settled(world)
+    expect(world.written).toEqual(ids.filter((id) => id !== poison))
+    expect(world.aside).toEqual([poison])
+    expect(world.queue.state).toMatchObject({ waiting: 0, settled: 19, setAside: 1 })
+  })
+
+  test('two of which are bad cost only those two', async () => {
+    const world = queueOn((batch) => (batch.includes('r3') || batch.includes('r4') ? bad : undefined))
+    for (const id of ids) world.queue.add(settlement(id))
+    await settled(world)
+    expect([world.aside, world.written.length]).toEqual([['r3', 'r4'], 18])
+  })
+
+  test('wait while the database is away, longer each time, and are then written as they came', async () => {
+    const world = queueOn((_, call) => (call <= 4 ? away : undefined))
+    for (const id of ids) world.queue.add(settlement(id))
+    await settled(world)
+    expect([world.written, world.aside, world.troubles.length]).toEqual([ids, [], 4])
+    expect(world.pauses.every((ms, at) => ms >= 50 * 2 ** at && ms <= 100 * 2 ** at)).toBe(true)
+  })
+
+  // T282
+  test.each(['40001', '40P01'])('are sent again without a word when the statement collides (%s)', async (sqlState) => {
+    const world = queueOn((_, call) => (call === 1 ? new DatabaseError('failed', 'collided', { sqlState }) : undefined))
+    world.queue.add(settlement('r0'))
+    await settled(world)
+    expect([world.written, world.troubles, world.calls.length]).toEqual([['r0'], [], 2])
+  })
+})
+
+test('a flush ends when everything is written', async () => {
+  const world = queueOn(() => undefined)
+  expect(await world.queue.flush(1)).toBe(true)
+  const gate = Promise.withResolvers<void>()
+  const queue = createSettleQueue({ settle: () => gate.promise, ended: () => {}, setAside: () => {}, troubled: () => {}, nowMs: () => 7 })
+  queue.add(settlement('r0'))
+  expect(queue.state).toMatchObject({ waiting: 1, oldestMs: 7 })
+  expect(await queue.flush(5)).toBe(false)
+  const flushed = queue.flush(10_000)
+  gate.resolve()
+  expect(await flushed).toBe(true)
+})
