@@ -1,21 +1,12 @@
 // What tokens cost here, for clients that show it: `modelPricing` of Claude Code's settings. Pure.
 import { servingUpstreams, type ServedModel, type UpstreamNaming } from '../models/resolve.ts'
 import { catalogModel } from '../models/spellings.ts'
+import { priceRow, type PriceRow } from '../pricing/price-row.ts'
 import type { Settings } from './merge.ts'
 
 export interface Pricing {
   readonly multiplier: number
   readonly overrides: readonly PriceRow[]
-}
-
-/** USD per million tokens. */
-export interface PriceRow {
-  readonly upstream: string
-  readonly model: string
-  readonly input: number
-  readonly output: number
-  readonly cache_read: number
-  readonly cache_write: number
 }
 
 export type PricedUpstream = UpstreamNaming & { readonly priority?: number | undefined }
@@ -29,13 +20,6 @@ export function clientPricing({ multiplier, overrides }: Pricing, models: readon
   })
   const parts = { ...(multiplier === 1 ? {} : { multiplier }), ...(priced.length === 0 ? {} : { overrides: Object.fromEntries(priced) }) }
   return Object.keys(parts).length === 0 ? undefined : parts
-}
-
-/** The row of what the upstream calls the model, else of the model in any spelling. */
-function priceRow(rows: readonly PriceRow[], upstream: string, modelId: string, upstreamId: string): PriceRow | undefined {
-  const own = rows.filter((row) => row.upstream === upstream)
-  const known = catalogModel(modelId)
-  return own.find(({ model }) => model.toLowerCase() === upstreamId.toLowerCase()) ?? own.find(({ model }) => model.toLowerCase() === modelId.toLowerCase() || (known !== undefined && catalogModel(model) === known))
 }
 
 function pricesOf({ input, output, cache_read, cache_write }: PriceRow) {

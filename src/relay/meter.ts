@@ -1,11 +1,12 @@
 // Watches the bytes of an answer for its usage. It looks at each chunk once with native searches and parses only the
 // events that carry usage; the bytes themselves it never changes or delays.
 import { gatherBytes } from '../std/gathered-bytes.ts'
-import { NO_USAGE, overwriteUsage, type Usage } from '../pricing/usage.ts'
+import { count, NO_USAGE, overwriteModel, overwriteUsage, type Usage } from '../pricing/usage.ts'
+import { createSentOutput } from './sent-output.ts'
 
 export interface Meter {
   watch(chunk: Uint8Array): void
-  /** What is known so far; final after the last chunk. */
+  /** What is known so far; final after the last chunk. Estimated where the upstream has not given its final count. */
   usage(): Usage
   /** Everything that belongs to the answer has passed, whether or not the upstream has ended it. */
   isWhole(): boolean
@@ -23,13 +24,18 @@ const [LF, CR] = [0x0a, 0x0d]
 const MARK = 'message_'
 /** A search for bytes takes a tenth of the time of a search for a string. */
 const MARK_BYTES = Buffer.from(MARK)
+/** Of an output token that nobody counted: contract §5. */
+const CHARACTERS_PER_TOKEN = 4
 
 /** For `text/event-stream`. Only events of the stream itself count: the same words inside content are escaped there. */
 export function createStreamMeter(): Meter {
   let usage = NO_USAGE
   let stopped = false
+  /** The upstream has said how long its answer is. */
+  let counted = false
   /** Of a line that has not ended. */
   const carry = gatherBytes()
+  const sent = createSentOutput()
   let skipping = false
   /** The last four bytes. */
   let tail = 0x0a0a
@@ -39,9 +45,18 @@ export function createStreamMeter(): Meter {
     for (const line of text.split(/\r\n|\r|\n/)) {
       if (!line.startsWith('data:') || !line.includes(MARK)) continue
       const event = parse(line.slice('data:'.length))
-      usage = overwriteUsage(usage, usageOfEvent(event))
+      if (event?.type === 'message_start') usage = overwriteUsage(overwriteModel(usage, event.message?.model), event.message?.usage)
+      if (event?.type === 'message_delta') usage = overwriteUsage(usage, event.usage)
+      counted ||= event?.type === 'message_delta' && count(event.usage?.output_tokens) !== undefined
       stopped ||= event?.type === 'message_stop'
     }
+    if (counted) sent.drop()
+  }
+
+  /** An answer that broke off before it began has no output, and nobody knows of its input. */
+  function estimated(): Usage {
+    const output = Math.ceil(sent.characters(carry.view()) / CHARACTERS_PER_TOKEN)
+    return { ...usage, output: output === 0 ? usage.output : Math.max(usage.output ?? 0, output), isEstimated: true }
   }
 
   return {
@@ -55,17 +70,21 @@ export function createStreamMeter(): Meter {
         const ended = end === bytes.length ? bytes : bytes.subarray(0, end)
         if (carry.length() > 0) carry.add(ended)
         const lines = carry.length() > 0 ? carry.take() : ended
-        if (lines.includes(MARK_BYTES)) readLines(skipping ? lines.toString('utf8').replace(/^[^\r\n]*/, '') : lines.toString('utf8'))
+        const whole = skipping ? lines.subarray(restOfLine(lines)) : lines
+        if (skipping) sent.addToLong(lines.length - whole.length)
         skipping = false
+        if (whole.includes(MARK_BYTES)) readLines(whole.toString('utf8'))
+        sent.add(whole)
       }
-      if (end === bytes.length || skipping) return
+      if (end === bytes.length) return
+      if (skipping) return sent.addToLong(bytes.length)
       carry.add(bytes.subarray(end))
       if (carry.length() > MAX_LINE_BYTES) {
-        carry.take()
+        sent.addLong(carry.take())
         skipping = true
       }
     },
-    usage: () => usage,
+    usage: () => (counted ? usage : estimated()),
     isWhole: () => stopped,
     endsInError: () => /(?:^|[\r\n])event: ?error\b/.test(Buffer.from(last.buffer, last.byteOffset, last.byteLength).toString('latin1')),
     atBoundary: () => (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a,
@@ -78,9 +97,9 @@ function endOfLines(bytes: Buffer): number {
   return last === LF || last === CR ? bytes.length : Math.max(bytes.lastIndexOf(LF), bytes.lastIndexOf(CR)) + 1
 }
 
-function usageOfEvent(event: any): unknown {
-  if (event?.type === 'message_start') return event.message?.usage
-  return event?.type === 'message_delta' ? event.usage : undefined
+/** How much of it belongs to a line that began earlier. */
+function restOfLine(lines: Buffer): number {
+  return lines.findIndex((byte) => byte === LF || byte === CR)
 }
 
 /** Undefined for what is not JSON. */
@@ -103,7 +122,11 @@ export function createJsonMeter(): Meter {
       if (isTooLarge) kept.take()
       else kept.add(chunk)
     },
-    usage: () => overwriteUsage(NO_USAGE, answer()?.usage),
+    usage() {
+      const { model, usage } = answer() ?? {}
+      const known = overwriteUsage(overwriteModel(NO_USAGE, model), usage)
+      return { ...known, isEstimated: known.output === undefined }
+    },
     isWhole: () => answer() !== undefined,
     endsInError: () => false,
     atBoundary: () => false,
