@@ -1,11 +1,12 @@
 // One execution at an upstream as a row of the ledger. Pure: what the database would refuse is made harmless here, so
 // that no row is lost and none holds up the others.
-import { costOf, type Price } from '../pricing/price.ts'
-import type { Usage } from '../pricing/usage.ts'
+import type { Price } from '../pricing/price.ts'
+import { costOf } from '../pricing/rates.ts'
+import type { BesideUsage, Usage } from '../pricing/usage.ts'
 import type { Identity } from '../principal.ts'
 
 export interface Execution {
-  readonly kind: 'message' | 'compaction' | 'advisor_message'
+  readonly kind: 'message' | BesideUsage['kind']
   readonly session: string | undefined
   readonly client: string
   readonly clientVersion: string | undefined
@@ -22,7 +23,7 @@ export interface Execution {
   readonly outcome: 'completed' | 'client_gone' | 'upstream_broke' | 'drained' | 'failed' | 'swept'
   readonly ttfbMs: number | undefined
   readonly durationMs: number | undefined
-  readonly price: Price
+  readonly price: Pick<Price, 'rates' | 'by'>
 }
 
 /** A request as its settlement names it. */

@@ -13,14 +13,19 @@ export interface Execution {
 
 /** The answer itself comes first. What ran as another model than the one sent is told by that model's name. */
 export function executionsOf(served: Served, usage: Usage): readonly Execution[] {
-  const own = { kind: 'message' as const, served: ranAs(served, usage.fallbackModel), usage: { ...usage, beside: [] } }
+  const own = { kind: 'message' as const, served: ranAs(served, usage.fallbackModel ?? known(usage.model)), usage: { ...usage, beside: [] } }
   return [own, ...usage.beside.map(({ kind, usage: part }) => ({ kind, served: ranAs(served, part.model), usage: part }))]
+}
+
+/** An answer names its model in ways of its own: only what the catalogue knows says that it is another. */
+function known(name: string | undefined): string | undefined {
+  return name !== undefined && sentModel(name) !== undefined ? name : undefined
 }
 
 /** Another name of what was sent is no other model; what was sent says more, as where it runs. */
 function ranAs(served: Served, name: string | undefined): Served {
-  const known = name === undefined ? undefined : sentModel(name)
+  const model = name === undefined ? undefined : sentModel(name)
   if (name === undefined || name === served.upstreamModel) return served
-  if (known !== undefined && known === (sentModel(served.upstreamModel) ?? catalogModel(served.model))) return served
-  return { ...served, model: known?.id ?? name, upstreamModel: name }
+  if (model !== undefined && model === (sentModel(served.upstreamModel) ?? catalogModel(served.model))) return served
+  return { ...served, model: model?.id ?? name, upstreamModel: name }
 }

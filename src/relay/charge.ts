@@ -3,9 +3,9 @@
 import type { RequestContext } from '../http/request-context.ts'
 import { executionCost, type Execution } from '../ledger/execution.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { CATALOG } from '../models/catalog.ts'
 import type { ServedModel } from '../models/resolve.ts'
-import { canonicalModelId } from '../models/spellings.ts'
+import { catalogModel } from '../models/spellings.ts'
+import { executionsOf } from '../pricing/executions-of.ts'
 import type { Pricing } from '../pricing/price.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
 import type { Principal } from '../principal.ts'
@@ -44,19 +44,19 @@ export interface Charged {
 
 /** Throws the refusal when a limit is reached. */
 export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Charge> {
-  const worst = worstCase(about.asked, contextOf(about.model))
+  const worst = worstCase(about.asked, limitsOf(about.model))
   const first = about.upstreams.find((upstream) => about.model.upstreamId(upstream, about.asked.model) !== undefined)
   const execution = executionOf(deps, about)
-  const conservative = execution({
+  const [conservative] = execution({
     upstream: first,
     upstreamModel: (first && about.model.upstreamId(first, about.asked.model)) ?? '',
-    usage: { ...NO_USAGE, ...worst, isEstimated: true },
+    usage: worst.usage,
     status: 0,
     outcome: 'swept',
     at: new Date(about.context.receivedAt),
   })
   const { requestId, clientIp } = about.context
-  const { headers, request } = await deps.admitSpend({ requestId, clientIp, principal: about.principal, conservative })
+  const { headers, request } = await deps.admitSpend({ requestId, clientIp, principal: about.principal, conservative: conservative as Execution })
   const startedMs = deps.nowMs()
   const executions: Execution[] = []
   let answer: { answered: Answered; ttfbMs: number } | undefined
@@ -64,19 +64,23 @@ export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Char
   /** Nobody said what it came to, and the client took part in that. */
   const guess = { ...NO_USAGE, input: worst.likelyInput, isEstimated: true }
 
-  function final(answered: Answered, ttfbMs: number, outcome: Execution['outcome'], usage: Usage): Execution[] {
+  function final(answered: Answered, ttfbMs: number, outcome: Execution['outcome'], usage: Usage): readonly Execution[] {
     const { status } = answered.response
-    const isUnheard = status === 200 && usage.input === undefined && usage.output === undefined
-    const known = isUnheard ? (outcome === 'client_gone' || outcome === 'drained' ? guess : { ...usage, isEstimated: true }) : usage
-    const shared = { upstream: answered.upstream, upstreamModel: answered.model, upstreamRequestId: answered.upstream.requestId(answered.response.headers), status, outcome, at: request.startedAt, ttfbMs, durationMs: Math.round(deps.nowMs() - startedMs) }
-    return [execution({ ...shared, usage: known }), ...known.beside.map((part) => execution({ ...shared, kind: part.kind, usage: part.usage }))]
+    const known = status === 200 ? heard(usage, outcome) : NO_USAGE
+    return execution({ upstream: answered.upstream, upstreamModel: answered.model, upstreamRequestId: answered.upstream.requestId(answered.response.headers), usage: known, status, outcome, at: request.startedAt, ttfbMs, durationMs: Math.round(deps.nowMs() - startedMs) })
+  }
+
+  /** An answer that said nothing of its usage is guessed where the client ended it, and else flagged. */
+  function heard(usage: Usage, outcome: Execution['outcome']): Usage {
+    if (usage.input !== undefined || usage.output !== undefined) return usage
+    return outcome === 'client_gone' || outcome === 'drained' ? guess : { ...usage, isEstimated: true }
   }
 
   return {
     headers,
     tried({ upstream, request: sent, status, upstreamRequestId, startedMs: sentMs, isAbandoned }) {
       const usage = isAbandoned ? guess : { ...NO_USAGE, isEstimated: status < 400 }
-      executions.push(execution({ upstream, upstreamModel: sent.model, upstreamRequestId, usage, status, outcome: isAbandoned ? 'client_gone' : 'failed', at: request.startedAt, durationMs: Math.round(deps.nowMs() - sentMs) }))
+      executions.push(...execution({ upstream, upstreamModel: sent.model, upstreamRequestId, usage, status, outcome: isAbandoned ? 'client_gone' : 'failed', at: request.startedAt, durationMs: Math.round(deps.nowMs() - sentMs) }))
     },
     answered: (answered) => void (answer = { answered, ttfbMs: Math.round(deps.nowMs() - startedMs) }),
     end(outcome, usage) {
@@ -92,7 +96,6 @@ interface Facts {
   upstream: Pick<Upstream, 'name' | 'provider' | 'region'> | undefined
   upstreamModel: string
   upstreamRequestId?: string | undefined
-  kind?: Execution['kind']
   usage: Usage
   status: number
   outcome: Execution['outcome']
@@ -101,13 +104,13 @@ interface Facts {
   durationMs?: number
 }
 
-/** What all executions of a request have in common, and the price of each. */
-function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged): (facts: Facts) => Execution {
+/** What all executions of a request have in common, and the price of each. One answer may be several: the first is its own. */
+function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged): (facts: Facts) => readonly Execution[] {
   const [client = '', clientVersion] = headers.get('user-agent')?.match(/^([\w.-]{1,40})(?:\/([\w.+-]{1,40}))?/)?.slice(1) ?? []
   const session = headers.get('x-claude-code-session-id') ?? undefined
-  return ({ upstream = { name: '', provider: '' }, upstreamModel, upstreamRequestId, kind = 'message', usage, status, outcome, at, ttfbMs, durationMs }) => {
-    const served = servedModel(model, upstreamModel, usage.model)
-    return {
+  const name = catalogModel(model.id)?.id ?? model.id
+  return ({ upstream = { name: '', provider: '' }, upstreamModel, upstreamRequestId, usage, status, outcome, at, ttfbMs, durationMs }) =>
+    executionsOf({ upstream, model: name, upstreamModel, at }, usage).map(({ kind, served, usage }) => ({
       kind,
       session,
       client,
@@ -116,7 +119,7 @@ function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged
       model: served.model,
       upstream: upstream.name,
       provider: upstream.provider,
-      upstreamModel,
+      upstreamModel: served.upstreamModel,
       region: upstream.region,
       upstreamRequestId,
       usage,
@@ -124,19 +127,11 @@ function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged
       outcome,
       ttfbMs,
       durationMs,
-      price: pricing.price({ upstream, ...served, at }, usage),
-    }
-  }
+      price: pricing.price(served, usage),
+    }))
 }
 
-/** An upstream may answer with another model than it was asked for: a fallback that the request names, an adviser. */
-function servedModel(model: ServedModel, upstreamModel: string, answeredBy: string | undefined): { model: string; upstreamModel: string } {
-  const [asked, answered] = [canonicalModelId(model.id), canonicalModelId(answeredBy ?? '')]
-  if (answered === undefined || asked === undefined || answered === asked) return { model: asked ?? model.id, upstreamModel }
-  return { model: answered, upstreamModel: answeredBy as string }
-}
-
-function contextOf({ id, contextWindow }: ServedModel) {
-  const known = CATALOG.find((model) => model.id === canonicalModelId(id))
+function limitsOf({ id, contextWindow }: ServedModel) {
+  const known = catalogModel(id)
   return { window: contextWindow ?? known?.contextWindow, maxOutput: known?.maxOutput }
 }

@@ -1,13 +1,11 @@
 // What a request can come to before anybody has counted its tokens. Pure.
-import type { JsonObject } from '../json/scan.ts'
+import { textOf, type JsonObject } from '../json/scan.ts'
+import { NO_USAGE, type Usage } from '../pricing/usage.ts'
 
 export interface WorstCase {
-  /** Tokens, all of them at the price of the dearest class they may fall into. */
-  readonly input: number | undefined
-  readonly cacheWrite5m: number | undefined
-  readonly cacheWrite1h: number | undefined
-  readonly output: number
-  /** Tokens that it probably has. */
+  /** All of the prompt in the dearest class that it may fall into, and the longest answer. */
+  readonly usage: Usage
+  /** Tokens that the prompt probably has. */
   readonly likelyInput: number
 }
 
@@ -17,6 +15,7 @@ const LIKELY_BYTES_PER_TOKEN = 4
 /** Of a model that nobody has described. */
 const MOST_INPUT = 1_000_000
 const MOST_OUTPUT = 128_000
+const [QUOTE, MAX_WORD] = [0x22, 32]
 const HOUR = Buffer.from('"1h"')
 const CACHE_CONTROL = Buffer.from('cache_control')
 
@@ -29,17 +28,33 @@ export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput 
   const input = Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
   const ttl = !bytes.includes(CACHE_CONTROL) ? undefined : bytes.includes(HOUR) ? 'hour' : 'minutes'
   return {
-    input: ttl === undefined ? input : undefined,
-    cacheWrite5m: ttl === 'minutes' ? input : undefined,
-    cacheWrite1h: ttl === 'hour' ? input : undefined,
-    output: Math.min(maxOutput, maxTokens(bytes, request) ?? maxOutput),
+    usage: {
+      ...NO_USAGE,
+      input: ttl === undefined ? input : undefined,
+      cacheWrite5m: ttl === 'minutes' ? input : undefined,
+      cacheWrite1h: ttl === 'hour' ? input : undefined,
+      output: Math.min(maxOutput, maxTokens(bytes, request) ?? maxOutput),
+      speed: word(request, 'speed'),
+      inferenceGeo: word(request, 'inference_geo'),
+      isEstimated: true,
+    },
     likelyInput: Math.min(window, Math.ceil(bytes.length / LIKELY_BYTES_PER_TOKEN)),
   }
 }
 
 /** With a name twice the last one counts. */
-function maxTokens(bytes: Buffer, { members }: JsonObject): number | undefined {
-  const member = members.findLast(({ name }) => name === 'max_tokens')
+function memberOf({ members }: JsonObject, name: string) {
+  return members.findLast((member) => member.name === name)
+}
+
+/** Of a field that changes the price: whether it did, only the answer says. */
+function word(request: JsonObject, name: string): string | undefined {
+  const member = memberOf(request, name)
+  return member !== undefined && request.bytes[member.valueStart] === QUOTE && member.end - member.valueStart < MAX_WORD ? textOf(request.bytes, member.valueStart, member.end) : undefined
+}
+
+function maxTokens(bytes: Buffer, request: JsonObject): number | undefined {
+  const member = memberOf(request, 'max_tokens')
   const value = member && Number(bytes.toString('latin1', member.valueStart, member.end))
   return Number.isSafeInteger(value) && (value as number) >= 0 ? value : undefined
 }

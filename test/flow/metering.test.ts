@@ -53,6 +53,15 @@ async function ledger() {
   }
 }
 
+/** Reads on after that too where `then` is given. */
+async function readUntil(response: Response, words: string, then?: () => void): Promise<void> {
+  const reader = response.body?.getReader()
+  let text = ''
+  while (!text.includes(words)) text += Buffer.from((await reader?.read())?.value ?? []).toString()
+  then?.()
+  while (then !== undefined && (await reader?.read())?.done === false);
+}
+
 describe('a request', () => {
   test.each([true, false])('that is answered is one row with the usage of the answer (stream: %p)', async (stream) => {
     await (await send(ask({ stream }))).text()
@@ -118,7 +127,7 @@ describe('a request', () => {
   // B23, T212
   test('that its client leaves in the middle is billed its input and what was sent on', async () => {
     const events = messageEvents('claude-sonnet-5', ['x'.repeat(400)])
-    const [until] = [events.findIndex((event) => event.includes('content_block_stop'))]
+    const until = events.findIndex((event) => event.includes('content_block_stop'))
     const left = Promise.withResolvers<void>()
     world.upstream.enqueue(async (answer, request) => {
       answer.head(200, { 'content-type': 'text/event-stream' })
@@ -128,9 +137,7 @@ describe('a request', () => {
     })
     const leaving = new AbortController()
     const response = await send(ask(), { signal: leaving.signal })
-    const reader = response.body?.getReader()
-    let text = ''
-    while (!text.includes('xxx')) text += Buffer.from((await reader?.read())?.value ?? []).toString()
+    await readUntil(response, 'xxx')
     leaving.abort()
     await left.promise
     expect(await ledger()).toMatchObject([{ outcome: 'client_gone', status: 200, estimated: true, input: 1000, output: 100, cost: 1000 * 2000 + 200 * 2500 + 300 * 200 + 100 * 10_000 }])
@@ -150,12 +157,14 @@ describe('a request', () => {
   })
 
   test('whose upstream breaks off is billed what it said, and says that this is an estimate', async () => {
+    const read = Promise.withResolvers<void>()
     world.upstream.enqueue(async (answer) => {
       answer.head(200, { 'content-type': 'text/event-stream' })
       for (const event of messageEvents('claude-sonnet-5', ['y'.repeat(40)]).slice(0, 4)) await answer.chunk(event)
+      await read.promise
       answer.reset()
     })
-    await (await send()).text()
+    await readUntil(await send(), 'yyy', read.resolve)
     expect(await ledger()).toMatchObject([{ outcome: 'upstream_broke', estimated: true, input: 1000, output: 10 }])
   })
 

@@ -3,7 +3,6 @@ import { executionsOf } from '../../src/pricing/executions-of.ts'
 import { createPricing, type PricingOptions, type Served } from '../../src/pricing/price.ts'
 import { costOf, TOKEN_CLASSES } from '../../src/pricing/rates.ts'
 import { NO_USAGE, overwriteUsage, type Usage } from '../../src/pricing/usage.ts'
-import { worstCase } from '../../src/pricing/worst-case.ts'
 
 const LIST: PricingOptions = { multiplier: 1, overrides: [] }
 const NOW = new Date('2026-11-22T12:00:00Z')
@@ -334,18 +333,5 @@ describe('the executions of a request', () => {
       ['message', 'claude-opus-4-8', 7_000_000n], // 400×5000 + 200×25000
       ['declined_message', 'claude-fable-5', 6_500_000n], // 500×10000 + 30×50000
     ])
-  })
-})
-
-describe('the worst case of a request', () => {
-  test.each<[string, Served, { bodyBytes: number; maxTokens: number | undefined; speed?: string }, Partial<Usage>]>([
-    ['is all of its body written to the cache for an hour, and all of the answer it allows', served('claude-opus-5-5'), { bodyBytes: 3001, maxTokens: 500 }, { cacheWrite1h: 1001, output: 500 }],
-    ['is no more than the model writes', served('claude-haiku-4-5'), { bodyBytes: 0, maxTokens: 1_000_000 }, { cacheWrite1h: 0, output: 64_000 }],
-    ['is what the model writes where the request does not say', served('x', {}, 'claude-haiku-4-5'), { bodyBytes: 0, maxTokens: undefined }, { output: 64_000 }],
-    ['of an unknown model is what it asks for', served('x'), { bodyBytes: 0, maxTokens: 400_000 }, { output: 400_000 }],
-    ['of an unknown model that does not say is as much as any writes', served('x'), { bodyBytes: 0, maxTokens: undefined }, { output: 128_000 }],
-    ['is fast where that is asked for', served('claude-opus-5-5'), { bodyBytes: 3, maxTokens: 1, speed: 'fast' }, { speed: 'fast' }],
-  ])('%s', (_, what, asked, usage) => {
-    expect(worstCase(what, asked)).toMatchObject({ ...usage, isEstimated: true })
   })
 })

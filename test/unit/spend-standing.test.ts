@@ -70,15 +70,15 @@ describe('standing', () => {
 describe('headers while it goes on', () => {
   test.each([
     [0n, '0', undefined],
-    [50n, '0.5', undefined],
-    [7499n, '0.74', undefined, 10_000n],
-    [75n, '0.75', '0.75'],
-    [76n, '0.76', '0.75'],
-    [95n, '0.95', '0.95'],
-    [9999n, '0.99', '0.95', 10_000n],
-  ] as const)('%p of a hundred: utilization %s, passed %p', (spent, utilization, passed, limit: bigint = 100n) => {
+    [5000n, '0.5', undefined],
+    [7499n, '0.74', undefined],
+    [7500n, '0.75', '0.75'],
+    [7600n, '0.76', '0.75'],
+    [9500n, '0.95', '0.95'],
+    [9999n, '0.99', '0.95'],
+  ] as const)('%p of ten thousand: utilization %s, passed %p', (spent, utilization, passed) => {
     const status = passed === undefined ? 'allowed' : 'allowed_warning'
-    expect(allowedHeaders(use(spent, limit))).toEqual({
+    expect(allowedHeaders(use(spent, 10_000n))).toEqual({
       'anthropic-ratelimit-unified-status': status,
       'anthropic-ratelimit-unified-representative-claim': 'overage',
       'anthropic-ratelimit-unified-reset': '1786147200',

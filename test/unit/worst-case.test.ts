@@ -22,16 +22,18 @@ test.each([
   ['{"max_tokens":7,"max_tokens":9}', 9],
   // What is not the request's own field says nothing.
   [{ metadata: { max_tokens: 1 } }, 64_000],
-])('%j can produce %p tokens', (body, output) => expect(of(body).output).toBe(output))
+])('%j can produce %p tokens', (body, output) => expect(of(body).usage.output).toBe(output))
 
 test('input is bounded by the window, and is as dear as a cache may make it', () => {
   const text = 'x'.repeat(2988)
-  expect(of(`{"a":"${text}"}`)).toMatchObject({ input: 999, cacheWrite5m: undefined, cacheWrite1h: undefined, likelyInput: 749 })
-  expect(of({ cache_control: { type: 'ephemeral' } })).toMatchObject({ input: undefined, cacheWrite5m: 13, cacheWrite1h: undefined })
-  expect(of({ cache_control: { type: 'ephemeral', ttl: '1h' } })).toMatchObject({ input: undefined, cacheWrite5m: undefined, cacheWrite1h: 17 })
-  expect(of({ image: 'x'.repeat(1_000_000) })).toMatchObject({ input: 200_000, likelyInput: 200_000 })
+  expect(of(`{"a":"${text}"}`)).toMatchObject({ usage: { input: 999, cacheWrite5m: undefined, cacheWrite1h: undefined, isEstimated: true }, likelyInput: 749 })
+  expect(of({ cache_control: { type: 'ephemeral' } })).toMatchObject({ usage: { input: undefined, cacheWrite5m: 13, cacheWrite1h: undefined } })
+  expect(of({ cache_control: { type: 'ephemeral', ttl: '1h' } })).toMatchObject({ usage: { input: undefined, cacheWrite5m: undefined, cacheWrite1h: 17 } })
+  expect(of({ image: 'x'.repeat(1_000_000) })).toMatchObject({ usage: { input: 200_000 }, likelyInput: 200_000 })
+  expect(of({ speed: 'fast', inference_geo: 'us' })).toMatchObject({ usage: { speed: 'fast', inferenceGeo: 'us' } })
+  expect(of({ speed: 1, inference_geo: 'x'.repeat(100) })).toMatchObject({ usage: { speed: undefined, inferenceGeo: undefined } })
 })
 
 test('a model that nobody has described is bounded all the same', () => {
-  expect(of({ image: 'x'.repeat(5_000_000) }, {})).toMatchObject({ input: 1_000_000, output: 128_000 })
+  expect(of({ image: 'x'.repeat(5_000_000) }, {})).toMatchObject({ usage: { input: 1_000_000, output: 128_000 } })
 })
