@@ -7,6 +7,7 @@ export type Command =
   | { name: 'config check' | 'config print'; config: string }
   | { name: 'models'; config: string; as: string | undefined; groups: readonly string[] | undefined; json: boolean }
   | { name: 'policy explain'; config: string; email: string | undefined; groups: readonly string[]; json: boolean }
+  | { name: 'price'; model: string; upstream: string; usage: unknown; config: string | undefined; region: string | undefined; at: Date | undefined; json: boolean }
   | { name: 'config example' | 'version' | 'help' }
 
 export type ParsedArguments = { ok: true; command: Command } | { ok: false; problem: string }
@@ -21,6 +22,8 @@ export const USAGE = `usage:
                                          list the models, who may use them and where they go
   gatehouse policy explain --config FILE [--email EMAIL] [--groups A,B] [--json]
                                          say which policy is somebody's, why, and what it gives them
+  gatehouse price --model M --upstream U --usage JSON [--config FILE] [--region R] [--at DATE] [--json]
+                                         say step by step what the usage of an answer costs
   gatehouse health [URL]                 exit 0 when the gateway at URL is ready
   gatehouse --version | --help
 `
@@ -34,6 +37,7 @@ const FLAGS: Record<string, readonly string[]> = {
   'config example': [],
   models: ['config', 'as', 'groups', 'json'],
   'policy explain': ['config', 'email', 'groups', 'json'],
+  price: ['model', 'upstream', 'usage', 'config', 'region', 'at', 'json'],
 }
 /** What a command of two words begins with. */
 const TWO_WORDS: ReadonlySet<string> = new Set(['config', 'policy'])
@@ -74,6 +78,8 @@ function toCommand(name: string, flags: ReadonlyMap<string, string>, words: read
       const json = flags.has('json')
       return { ok: true, command: name === 'models' ? { name, config, as: email, groups, json } : { name, config, email, groups: groups ?? [], json } }
     }
+    case 'price':
+      return toPrice(flags)
     case 'demo': {
       const port = flags.get('port')
       if (port !== undefined && !/^\d{1,5}$/.test(port)) return { ok: false, problem: '--port needs a number' }
@@ -83,6 +89,29 @@ function toCommand(name: string, flags: ReadonlyMap<string, string>, words: read
       return { ok: true, command: { name, url: words[1] ?? DEFAULT_HEALTH_URL } }
     default:
       return { ok: true, command: { name: 'config example' } }
+  }
+}
+
+/** A day begins at midnight UTC; a time says its own zone. */
+const DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/
+
+function toPrice(flags: ReadonlyMap<string, string>): ParsedArguments {
+  const [model, upstream, usageText, config, region, date] = ['model', 'upstream', 'usage', 'config', 'region', 'at'].map((flag) => flags.get(flag))
+  if (!model || !upstream || usageText === undefined) return { ok: false, problem: '"price" needs --model M, --upstream U and --usage JSON' }
+  const usage = parseObject(usageText)
+  if (usage === undefined) return { ok: false, problem: `--usage needs the usage of an answer as JSON, such as '{"input_tokens":1000,"output_tokens":200}'` }
+  if (config !== undefined && region !== undefined) return { ok: false, problem: '--region is for use without --config, which says the region of its upstreams' }
+  const at = date === undefined ? undefined : new Date(date)
+  if (at !== undefined && (!DATE.test(date as string) || Number.isNaN(at.getTime()))) return { ok: false, problem: '--at needs a date such as 2026-11-22, or a time with its zone such as 2026-11-22T18:30:00Z' }
+  return { ok: true, command: { name: 'price', model, upstream, usage, config, region, at, json: flags.has('json') } }
+}
+
+function parseObject(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -7,6 +7,7 @@ import { BootError } from './errors.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { explainPolicy } from './explain/policy.ts'
 import { listModels } from './explain/models.ts'
+import { explainPrice } from './explain/price.ts'
 import { describeError } from './observe/describe-error.ts'
 import type { Level, Observe } from './observe/events.ts'
 import { createSink } from './observe/sink.ts'
@@ -34,6 +35,8 @@ async function run(command: Command): Promise<void> {
       return finish(await listModels({ ...command, environment: process.env, color: process.stdout.isTTY === true }))
     case 'policy explain':
       return finish(await explainPolicy({ ...command, environment: process.env, color: process.stdout.isTTY === true }))
+    case 'price':
+      return finish(await explainPrice({ ...command, environment: process.env, now: new Date(), color: process.stdout.isTTY === true }))
     case 'version':
       return finish({ text: `gatehouse ${version}\n`, exitCode: 0 })
     case 'help':

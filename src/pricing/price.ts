@@ -55,11 +55,11 @@ export function createPricing({ multiplier, overrides, onUnknown }: PricingOptio
 
   function before(served: Served, usage: Usage): Omit<Price, 'rates'> {
     const row = priceRow(rows, served.upstream.name, served.model, served.upstreamModel)
-    if (row !== undefined) return { by: 'override', base: row.base, steps: [because(`pricing.overrides of ${row.upstream} for ${row.model}: a price of your own, which nothing but the multiplier changes`)] }
+    if (row !== undefined) return { by: 'override', base: row.base, steps: [because(`yours, of pricing.overrides for ${row.model} at ${row.upstream}; nothing but the multiplier changes it`)] }
     const listed = listedModel(served)
     if (listed === undefined) {
       tell(served.upstreamModel)
-      return { by: 'unknown', base: basePrices(UNKNOWN_MODEL_PRICES), steps: [because(`the catalogue has no price of ${served.upstreamModel}: it costs what an unknown model does; pricing.overrides can say more`)] }
+      return { by: 'unknown', base: basePrices(UNKNOWN_MODEL_PRICES), steps: [because(`that of an unknown model: the catalogue has none of ${served.upstreamModel}; write its own into pricing.overrides`)] }
     }
     const { prices, steps } = listPrice(listed.model, served, usage)
     return { by: 'list', base: basePrices(prices), steps: [because(listed.why), ...steps] }
@@ -78,9 +78,9 @@ export function createPricing({ multiplier, overrides, onUnknown }: PricingOptio
 /** What the name sent upstream says counts for more than what the model is called here: people may get another model than they ask for. */
 function listedModel({ upstreamModel, model }: Served) {
   const sent = sentModel(upstreamModel)
-  if (isPriced(sent)) return { model: sent, why: `list price of ${sent.displayName}, which ${upstreamModel} is` }
+  if (isPriced(sent)) return { model: sent, why: `the list's, of ${sent.displayName}; sent as ${upstreamModel}` }
   const asked = catalogModel(model)
-  return isPriced(asked) ? { model: asked, why: `list price of ${asked.displayName}, which is mapped to ${upstreamModel}` } : undefined
+  return isPriced(asked) ? { model: asked, why: `the list's, of ${asked.displayName}; sent as ${upstreamModel}, a name that the catalogue does not know` } : undefined
 }
 
 function because(why: string): Step {

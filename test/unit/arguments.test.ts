@@ -16,6 +16,9 @@ describe('parseArguments', () => {
     [['models', '--config=a.yaml', '--groups=', '--json'], { name: 'models', config: 'a.yaml', as: undefined, groups: [], json: true }],
     [['policy', 'explain', '--config', 'a.yaml', '--email', 'ana@example.com', '--groups', 'a,b'], { name: 'policy explain', config: 'a.yaml', email: 'ana@example.com', groups: ['a', 'b'], json: false }],
     [['policy', 'explain', '--json', '--config', 'a.yaml'], { name: 'policy explain', config: 'a.yaml', email: undefined, groups: [], json: true }],
+    [['price', '--model', 'm', '--upstream', 'u', '--usage', '{"input_tokens":1}'], { name: 'price', model: 'm', upstream: 'u', usage: { input_tokens: 1 }, config: undefined, region: undefined, at: undefined, json: false }],
+    [['price', '--model=m', '--upstream=u', '--usage={}', '--config', 'a.yaml', '--at', '2026-11-22', '--json'], { name: 'price', model: 'm', upstream: 'u', usage: {}, config: 'a.yaml', region: undefined, at: new Date('2026-11-22T00:00:00Z'), json: true }],
+    [['price', '--model=m', '--upstream=u', '--usage={}', '--region', 'eu', '--at', '2026-11-22T01:30:00+02:00'], { name: 'price', model: 'm', upstream: 'u', usage: {}, config: undefined, region: 'eu', at: new Date('2026-11-21T23:30:00Z'), json: false }],
     [['--version'], { name: 'version' }],
     [['serve', '--help'], { name: 'help' }],
   ])('reads %j', (argv, command) => {
@@ -44,6 +47,11 @@ describe('parseArguments', () => {
     [['models', '--config', 'a', '--json', 'b'], 'unexpected "b"'],
     [['serve', '--config', 'a', '--json'], '"serve" takes no --json'],
     [['--json'], 'a command is needed'],
+    [['price'], '"price" needs --model M, --upstream U and --usage JSON'],
+    [['price', '--model=', '--upstream=u', '--usage={}'], '"price" needs --model M, --upstream U and --usage JSON'],
+    ...['', '7', 'null', '[]', '{'].map((usage): [string[], string] => [['price', '--model=m', '--upstream=u', `--usage=${usage}`], `--usage needs the usage of an answer as JSON, such as '{"input_tokens":1000,"output_tokens":200}'`]),
+    ...['today', '2026-13-01', '2026-11-22T10:00', '1'].map((at): [string[], string] => [['price', '--model=m', '--upstream=u', '--usage={}', '--at', at], '--at needs a date such as 2026-11-22, or a time with its zone such as 2026-11-22T18:30:00Z']),
+    [['price', '--model=m', '--upstream=u', '--usage={}', '--config=a', '--region=r'], '--region is for use without --config, which says the region of its upstreams'],
   ])('refuses %j with a sentence', (argv, problem) => {
     expect(parseArguments(argv)).toEqual({ ok: false, problem })
   })
