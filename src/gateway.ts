@@ -30,6 +30,11 @@ import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
 import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
+import { createBindPending } from './spend/bind-pending.ts'
+import type { AdminConfig } from './spend/config.ts'
+import { createLimitList } from './spend/limit-list.ts'
+import { startLimitSweep } from './spend/limit-sweep.ts'
+import { namesGroup } from './spend/limits-of.ts'
 import { createTelemetryRelay, type TelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -98,6 +103,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     telemetry: { relay: parts.telemetry },
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
+    spend: parts.spend,
   })
   const handle = createPipeline({
     limits: { maxUrlLength: config.limits.max_url_length, maxHeaderBytes: config.limits.max_request_header_bytes },
@@ -135,8 +141,11 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   cleanUp.push(telemetry.stop)
   const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
+  const spend = config.admin && (await startSpend(config.admin, db, observe, cleanUp))
+  const named = groupsInRules(config)
+  const isNamed = (group: string) => named.has(group) || (spend !== undefined && namesGroup(spend.limits.current(), spend.rules, group))
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
-  const tokens = createTokens({ secrets: config.session.jwt_secret, issuer: publicUrl, ttlSeconds, relevantGroups: groupsInRules(config) })
+  const tokens = createTokens({ secrets: config.session.jwt_secret, issuer: publicUrl, ttlSeconds, relevantGroups: { has: isNamed } })
   const revocations = createRevocations({ db, observe, horizonSeconds: ttlSeconds })
   await revocations.refresh()
   revocations.start()
@@ -154,6 +163,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     tokens,
     sealer: createSealer(config.session.jwt_secret),
     revocations,
+    greet: async (identity, context) => spend?.bindPending(identity, context),
     observe,
     now,
   }
@@ -162,7 +172,17 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, oauth, verify, telemetry, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+}
+
+/** The limits of administrators, known to this replica from here on. */
+async function startSpend(admin: AdminConfig, db: Database, observe: Observe, cleanUp: CleanUp) {
+  const limits = createLimitList({ db, observe })
+  await limits.refresh()
+  limits.start()
+  cleanUp.push(limits.stop, startLimitSweep(db, admin.audit_retention_days, observe))
+  const rules = { groupLimitMode: admin.group_limit_mode, billingGroupTag: admin.billing_group_tag }
+  return { db, limits, rules, observe, bindPending: createBindPending({ db, limits, observe }) }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
@@ -237,7 +257,7 @@ function loopbackUrl({ listen: { host, port, tls } }: GatewayConfig): string {
   return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-/** Groups that some rule names: they must not be cut from a token that grows too large. */
+/** Groups that the configuration names: they must not be cut from a token that grows too large. */
 function groupsInRules({ managed, admin, oidc, quotas }: GatewayConfig): Set<string> {
   return new Set([
     ...(managed?.policies ?? []).flatMap(({ match }) => match.groups ?? []),

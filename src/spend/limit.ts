@@ -31,7 +31,7 @@ export interface AppliedLimit {
 export interface Pool {
   readonly scope: 'rbac_group' | 'organization'
   readonly scopeId: string
-  /** One a period at most. */
+  /** One a period at most. None where the pool is there without an amount: it is charged and not limited. */
   readonly limits: readonly AppliedLimit[]
 }
 
