@@ -1,11 +1,11 @@
 // `GET …/effective`: for each person and period the limit that holds, whose it is, and what was spent. Pure.
-import { centsText } from './amounts.ts'
-import { PERIODS, type Period, type SpendLimit } from './limit.ts'
+import { centsText, NANO_PER_CENT } from './amounts.ts'
+import { PERIODS, type Period, type Pool } from './limit.ts'
 import { scopeAnswer } from './limit-row.ts'
-import { decidingLimits, type LimitIndex, type LimitRules } from './limits-of.ts'
+import { decidingLimits, poolsOf, type LimitIndex, type LimitRules } from './limits-of.ts'
 import type { EffectiveQuery } from './query.ts'
 import { refuse } from './refuse.ts'
-import type { PeopleRange, SpendingPerson } from './store.ts'
+import type { PeopleRange, PoolSpending, SpendingPerson } from './store.ts'
 
 /** Where a page begins: at this row of this person. */
 interface Place {
@@ -32,20 +32,30 @@ export function peopleRange(query: EffectiveQuery): PeopleRange {
   }
 }
 
-/** The page, from the people of its range. */
-export function effectivePage(query: EffectiveQuery, people: readonly SpendingPerson[], limits: LimitIndex, rules: LimitRules) {
+export interface Facts {
+  /** Of the range. */
+  readonly people: readonly SpendingPerson[]
+  readonly pools: readonly PoolSpending[]
+  readonly limits: LimitIndex
+  readonly rules: LimitRules
+}
+
+export function effectivePage(query: EffectiveQuery, facts: Facts) {
   const place = readPlace(query)
-  const all = people.flatMap((person) => query.periods.map((period): Row => ({ person, period })))
+  const all = facts.people.flatMap((person) => query.periods.map((period): Row => ({ person, period })))
   const isBefore = ({ person, period }: Row) => place !== undefined && person.sub === place.sub && person.issuer === place.issuer && PERIODS.indexOf(period) < PERIODS.indexOf(place.period)
   const rows = all.filter((row) => !isBefore(row))
   const next = rows[query.limit]
   return {
-    data: rows.slice(0, query.limit).map(({ person, period }) => summary(person, period, decidingLimits({ ...person, email: person.email ?? undefined }, limits, rules)[period])),
+    data: rows.slice(0, query.limit).map(({ person, period }) => summary(person, period, facts)),
     next_page: next === undefined ? null : writePlace(query, { sub: next.person.sub, issuer: next.person.issuer, period: next.period, spent: query.isBySpend ? next.person[next.period] : undefined }),
   }
 }
 
-function summary(person: SpendingPerson, period: Period, limit: SpendLimit | undefined) {
+function summary(person: SpendingPerson, period: Period, { pools, limits, rules }: Facts) {
+  const limited = { ...person, email: person.email ?? undefined }
+  const limit = decidingLimits(limited, limits, rules)[period]
+  const shared = poolsOf(limited, limits, rules).flatMap((pool) => poolSummary(pool, period, pools))
   return {
     scope: { type: 'user', user_id: person.sub },
     groups: person.groups,
@@ -56,7 +66,21 @@ function summary(person: SpendingPerson, period: Period, limit: SpendLimit | und
     source: limit === undefined ? null : scopeAnswer({ scope: limit.scope, scope_id: limit.scopeId, user_email: limit.userEmail ?? null }),
     spend_limit_id: limit?.id ?? null,
     period_to_date_spend: centsText(BigInt(person[period])),
+    ...(shared.length > 0 && { pools: shared }),
   }
+}
+
+/** What the person draws on with others in this period. */
+function poolSummary({ scope, scopeId, limits }: Pool, period: Period, pools: readonly PoolSpending[]) {
+  const spent = pools.find((pool) => pool.scope === scope && pool.scope_id === scopeId)?.[period] ?? '0'
+  return limits
+    .filter((limit) => limit.period === period)
+    .map(({ limitId, amount }) => ({
+      scope: scopeAnswer({ scope, scope_id: scopeId, user_email: null }),
+      amount: String(amount / NANO_PER_CENT),
+      spend_limit_id: limitId,
+      period_to_date_spend: centsText(BigInt(spent)),
+    }))
 }
 
 /**

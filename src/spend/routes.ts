@@ -13,7 +13,7 @@ import type { LimitRules } from './limits-of.ts'
 import { parseLimit } from './parse.ts'
 import { isId, readAuditQuery, readEffectiveQuery, readListQuery, readReason } from './query.ts'
 import { refuse } from './refuse.ts'
-import { deleteLimit, findLimit, listAudit, listLimits, listSpending, putLimit, type Change } from './store.ts'
+import { deleteLimit, findLimit, listAudit, listLimits, listPoolSpending, listSpending, putLimit, type Change } from './store.ts'
 import { warningFor } from './warning-for.ts'
 
 export interface SpendRoutesDeps {
@@ -47,7 +47,8 @@ export function spendRoutes({ db, limits, rules, observe }: SpendRoutesDeps) {
     .get(`${PATH}/effective`, async ({ request }) => {
       adminOf(request)
       const query = readEffectiveQuery(parametersOf(request))
-      return answer(effectivePage(query, await listSpending(db, peopleRange(query)), limits.current(), rules))
+      const [people, pools] = await Promise.all([listSpending(db, peopleRange(query)), listPoolSpending(db)])
+      return answer(effectivePage(query, { people, pools, limits: limits.current(), rules }))
     })
     .get(`${PATH}/audit`, async ({ request }) => {
       adminOf(request)

@@ -167,6 +167,22 @@ export interface SpendingPerson {
   readonly monthly: string
 }
 
+export interface PoolSpending {
+  readonly scope: CounterScope
+  readonly scope_id: string
+  readonly daily: string
+  readonly weekly: string
+  readonly monthly: string
+}
+
+/** What was spent in the running periods from what people share. */
+export async function listPoolSpending(db: Database): Promise<PoolSpending[]> {
+  return db.run<PoolSpending>(sql`
+    with ${runningPeriods}
+    select scope, scope_id, ${SUMS}
+    from spend_day, period where scope <> 'user' and day >= least(monday, first_day) and day <= today group by scope, scope_id`)
+}
+
 /** People with what they have spent in the running periods. */
 export async function listSpending(db: Database, { subs, search, bySpendOf, from, most }: PeopleRange): Promise<SpendingPerson[]> {
   const isWanted = all(
@@ -179,20 +195,24 @@ export async function listSpending(db: Database, { subs, search, bySpendOf, from
   )
   const [inner, outer] = bySpendOf === undefined ? [sql`order by sub collate "C", issuer collate "C" limit ${most}`, sql``] : [sql``, sql`${spentIn(bySpendOf)} desc,`]
   return db.run<SpendingPerson>(sql`
-    with period as (
-      select day as today, date_trunc('week', day::timestamp)::date as monday, date_trunc('month', day::timestamp)::date as first_day
-      from (select spend_day_of(spend_clock()) as day) clock
-    ), people as (
+    with ${runningPeriods}, people as (
       select issuer, sub, email, name, groups from (${subs === undefined ? seenSpending : named(subs)}) everybody where ${isWanted} ${inner}
     )
     select issuer, sub, email, name, groups, daily::text, weekly::text, monthly::text
     from people left join lateral (
-      select coalesce(sum(spent) filter (where day = today), 0) as daily, coalesce(sum(spent) filter (where day >= monday), 0) as weekly,
-             coalesce(sum(spent) filter (where day >= first_day), 0) as monthly
+      select ${SUMS}
       from spend_day, period where scope = 'user' and scope_id = issuer || ' ' || sub and day >= least(monday, first_day) and day <= today
     ) spent on true
     where ${isInRange} order by ${outer} sub collate "C", issuer collate "C" limit ${most}`)
 }
+
+const runningPeriods = sql`period as (
+  select day as today, date_trunc('week', day::timestamp)::date as monday, date_trunc('month', day::timestamp)::date as first_day
+  from (select spend_day_of(spend_clock()) as day) clock
+)`
+
+const SUMS = sql`coalesce(sum(spent) filter (where day = today), 0) as daily, coalesce(sum(spent) filter (where day >= monday), 0) as weekly,
+  coalesce(sum(spent) filter (where day >= first_day), 0) as monthly`
 
 const seenSpending = sql`select issuer, sub, email, name, groups from person`
 
