@@ -3,7 +3,7 @@ import { Elysia, type AnyElysia } from 'elysia'
 import { DatabaseError } from './db/database-error.ts'
 import { GatewayError } from './errors.ts'
 import { anthropicError } from './http/errors/anthropic.ts'
-import { contextOf } from './http/request-context.ts'
+import { adminRequestId, contextOf } from './http/request-context.ts'
 import { explainRoutes } from './explain/routes.ts'
 import { publicRoutes } from './http/routes.ts'
 import { describeError } from './observe/describe-error.ts'
@@ -11,6 +11,7 @@ import type { Observe } from './observe/events.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { relayRoutes } from './relay/routes.ts'
+import { spendRoutes } from './spend/routes.ts'
 import { telemetryRoutes } from './telemetry/routes.ts'
 
 export interface Parts {
@@ -21,22 +22,25 @@ export interface Parts {
   relay: Parameters<typeof relayRoutes>[0]
   telemetry: Parameters<typeof telemetryRoutes>[0]
   explain: Parameters<typeof explainRoutes>[0]
+  /** Where there are administrators. */
+  spend: Parameters<typeof spendRoutes>[0] | undefined
 }
 
 /** The router. What nobody mounted is 404; what throws is rendered without its text. */
 export function createApp(parts: Parts): AnyElysia {
   return new Elysia({ strictPath: true, normalize: false })
     .onError({ as: 'global' }, ({ error, code, request }) => {
-      const { requestId } = contextOf(request)
-      if (code === 'NOT_FOUND') return anthropicError(new GatewayError('not_found', 'not found'), requestId)
-      if (error instanceof GatewayError) return anthropicError(error, requestId)
+      const { requestId, admin } = contextOf(request)
+      const shownId = admin === undefined ? requestId : adminRequestId(requestId)
+      if (code === 'NOT_FOUND') return anthropicError(new GatewayError('not_found', 'not found'), shownId)
+      if (error instanceof GatewayError) return anthropicError(error, shownId)
       if (error instanceof DatabaseError) {
         parts.observe({ op: 'error', message: error.message, request_id: requestId, repeat: 'store' })
-        if (error.code === 'unreachable' || error.code === 'deadline') return anthropicError(new GatewayError('unavailable', 'the gateway cannot reach its store; try again'), requestId)
-        return anthropicError(new GatewayError('internal', 'internal error'), requestId)
+        if (error.code === 'unreachable' || error.code === 'deadline') return anthropicError(new GatewayError('unavailable', 'the gateway cannot reach its store; try again'), shownId)
+        return anthropicError(new GatewayError('internal', 'internal error'), shownId)
       }
       parts.observe({ op: 'error', message: `unexpected failure: ${describeError(error)}`, request_id: requestId })
-      return anthropicError(new GatewayError('internal', 'internal error'), requestId)
+      return anthropicError(new GatewayError('internal', 'internal error'), shownId)
     })
     .use(publicRoutes(parts.public)) //   / /healthz /readyz /protocol /api/hello
     .use(oauthRoutes(parts.oauth)) //     /.well-known/* /oauth/* /device
@@ -44,4 +48,5 @@ export function createApp(parts: Parts): AnyElysia {
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
     .use(telemetryRoutes(parts.telemetry)) // /v1/metrics /v1/logs /v1/traces
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
+    .use(parts.spend === undefined ? new Elysia() : spendRoutes(parts.spend)) // /v1/organizations/spend_limits
 }

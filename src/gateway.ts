@@ -33,7 +33,12 @@ import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
 import { createAdmitSpend } from './spend/admission.ts'
-import type { PersonLimits } from './spend/limit.ts'
+import { createBindPending } from './spend/bind-pending.ts'
+import type { AdminConfig } from './spend/config.ts'
+import { NO_LIMITS } from './spend/limit.ts'
+import { createLimitList } from './spend/limit-list.ts'
+import { startLimitSweep } from './spend/limit-sweep.ts'
+import { limitsOf, namesGroup } from './spend/limits-of.ts'
 import { createTelemetryRelay, type TelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -104,6 +109,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     telemetry: { relay: parts.telemetry },
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
+    spend: parts.spend,
   })
   const handle = createPipeline({
     limits: { maxUrlLength: config.limits.max_url_length, maxHeaderBytes: config.limits.max_request_header_bytes },
@@ -141,8 +147,11 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   cleanUp.push(telemetry.stop)
   const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
+  const spend = config.admin && (await startSpend(config.admin, db, observe, cleanUp))
+  const named = groupsInRules(config)
+  const isNamed = (group: string) => named.has(group) || (spend !== undefined && namesGroup(spend.limits.current(), spend.rules, group))
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
-  const tokens = createTokens({ secrets: config.session.jwt_secret, issuer: publicUrl, ttlSeconds, relevantGroups: groupsInRules(config) })
+  const tokens = createTokens({ secrets: config.session.jwt_secret, issuer: publicUrl, ttlSeconds, relevantGroups: { has: isNamed } })
   const revocations = createRevocations({ db, observe, horizonSeconds: ttlSeconds })
   await revocations.refresh()
   revocations.start()
@@ -151,8 +160,8 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const ledger = await createLedger({ db, observe, retention: retentionOf(config), nowMs, ...(ledgerTiming && { timing: ledgerTiming }) })
   cleanUp.push(ledger.stop)
   const pricing = createPricing({ ...config.pricing, onUnknown: (model) => observe({ op: 'warn', message: `pricing: ${model} has no price of its own: it is counted as an unknown model; give it one in pricing.overrides` }) })
-  const limitsOf = (_: Principal): PersonLimits => ({ own: [], pools: [] })
-  const admitSpend = createAdmitSpend({ ledger, limitsOf, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now })
+  const limitsOfPerson = (person: Principal) => (spend === undefined ? NO_LIMITS : limitsOf(person, spend.limits.current(), spend.rules))
+  const admitSpend = createAdmitSpend({ ledger, limitsOf: limitsOfPerson, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now })
   const relay = createRelay({ models, judgeModel, upstreams, charge: { admitSpend, ledger, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const oauth: OAuthDeps = {
@@ -165,6 +174,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     tokens,
     sealer: createSealer(config.session.jwt_secret),
     revocations,
+    greet: async (identity, context) => spend?.bindPending(identity, context),
     observe,
     now,
   }
@@ -173,7 +183,17 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, oauth, verify, telemetry, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+}
+
+/** The limits of administrators, known to this replica from here on. */
+async function startSpend(admin: AdminConfig, db: Database, observe: Observe, cleanUp: CleanUp) {
+  const limits = createLimitList({ db, observe })
+  await limits.refresh()
+  limits.start()
+  cleanUp.push(limits.stop, startLimitSweep(db, admin.audit_retention_days, observe))
+  const rules = { groupLimitMode: admin.group_limit_mode, billingGroupTag: admin.billing_group_tag }
+  return { db, limits, rules, observe, bindPending: createBindPending({ db, limits, observe }) }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
@@ -253,7 +273,7 @@ function retentionOf({ admin }: GatewayConfig) {
   return { usageDays: admin?.usage_retention_days ?? 400, spendMonths: admin?.spend_retention_months ?? 13, identityDays: admin?.identity_retention_days ?? 90 }
 }
 
-/** Groups that some rule names: they must not be cut from a token that grows too large. */
+/** Groups that the configuration names: they must not be cut from a token that grows too large. */
 function groupsInRules({ managed, admin, oidc, quotas }: GatewayConfig): Set<string> {
   return new Set([
     ...(managed?.policies ?? []).flatMap(({ match }) => match.groups ?? []),

@@ -9,7 +9,7 @@ import type { AdminActor, RequireAdmin } from './admin-access.ts'
 import { presentedToken } from './authenticate.ts'
 import { anthropicError } from './errors/anthropic.ts'
 import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
-import { setContext, type IdleLimit, type RequestContext } from './request-context.ts'
+import { adminRequestId, setContext, type IdleLimit, type RequestContext } from './request-context.ts'
 import { withCommonHeaders } from './response-headers.ts'
 import { isAdminPath, publicPath } from './surfaces.ts'
 
@@ -43,6 +43,7 @@ export function createPipeline(deps: PipelineDeps): (request: Request, peer: str
 }
 
 async function answer(deps: PipelineDeps, request: Request, requestId: string, clientIp: string, idleLimit: IdleLimit): Promise<Response> {
+  let shownId = requestId
   try {
     const target = admit(request, deps.limits)
     if (isRefusal(target)) return refuseTarget(target, requestId)
@@ -51,13 +52,17 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
     checkDraining(deps, target)
     const isOpen = open !== undefined && open.methods.includes(request.method)
     const about = { requestId, clientIp, method: request.method, path: target.path }
-    const admin: AdminActor | undefined = isAdminPath(target.path) ? await deps.requireAdmin?.(request.headers, about) : undefined
+    const asksAdmin = deps.requireAdmin !== undefined && isAdminPath(target.path)
+    if (asksAdmin) shownId = adminRequestId(requestId)
+    const admin: AdminActor | undefined = asksAdmin ? await deps.requireAdmin?.(request.headers, about) : undefined
     const principal = isOpen || admin !== undefined ? undefined : await authenticate(deps, request, target, requestId, clientIp)
     const context: RequestContext = { requestId, clientIp, principal, admin, receivedAt: Date.now(), idleLimit }
     const direct = deps.direct.get(`${request.method} ${target.path}`)
-    return direct ? await direct(request, context) : await route(deps, request, target, context)
+    const response = direct ? await direct(request, context) : await route(deps, request, target, context)
+    if (asksAdmin) response.headers.set('request-id', shownId)
+    return response
   } catch (error) {
-    return request.signal.aborted ? callerLeft(deps, requestId) : failure(deps, error, requestId)
+    return request.signal.aborted ? callerLeft(deps, requestId) : failure(deps, error, requestId, shownId)
   }
 }
 
@@ -105,11 +110,12 @@ function callerLeft({ observe }: PipelineDeps, requestId: string): Response {
   return new Response(null, { status: 499 })
 }
 
-function failure(deps: PipelineDeps, error: unknown, requestId: string): Response {
+/** `shownId`: the request's id as this surface spells it. */
+function failure(deps: PipelineDeps, error: unknown, requestId: string, shownId: string): Response {
   if (error instanceof GatewayError) {
     if (error.reason !== undefined) deps.observe({ op: 'warn', message: error.reason, request_id: requestId })
-    return anthropicError(error, requestId)
+    return anthropicError(error, shownId)
   }
   deps.observe({ op: 'error', message: `unexpected failure: ${describeError(error)}`, request_id: requestId })
-  return anthropicError(new GatewayError('internal', 'internal error'), requestId)
+  return anthropicError(new GatewayError('internal', 'internal error'), shownId)
 }

@@ -44,6 +44,11 @@ export function adminOf(request: Request): AdminActor {
   return admin
 }
 
+/** The id of a request as the admin API spells it (contract §6), in the header `request-id` and in errors. */
+export function adminRequestId(requestId: string): string {
+  return `req_${requestId.replaceAll('-', '')}`
+}
+
 /** The caller of a bearer route. Throws `unauthenticated` where the gate found none. */
 export function principalOf(request: Request): Principal {
   const { principal } = contextOf(request)

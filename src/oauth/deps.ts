@@ -1,6 +1,8 @@
 import type { Database } from '../db/connect.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Observe } from '../observe/events.ts'
+import type { Identity } from '../principal.ts'
 import type { RelyingParty } from '../oidc/relying-party.ts'
 import type { Revocations } from '../session/revocations.ts'
 import type { Sealer } from '../session/seal.ts'
@@ -19,6 +21,8 @@ export interface OAuthDeps {
   tokens: Tokens
   sealer: Sealer
   revocations: Revocations
+  /** Told of every token, before it is handed out. Never fails. */
+  greet: (identity: Identity, context: RequestContext) => Promise<void>
   observe: Observe
   now: () => Date
 }

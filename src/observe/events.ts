@@ -14,6 +14,17 @@ export interface PersonFacts {
   issuer?: string
 }
 
+/** Which spend limit an administrator changed. */
+export interface LimitChange {
+  actor: string
+  limit_id: string
+  scope: string
+  /** Name of a group, sub or address of a person; empty for the organisation. */
+  scope_id: string
+  period: string
+  shared: boolean
+}
+
 export type AuditEvent = RequestFacts &
   (
     | { evt: 'config.load'; file: string; sha256: string }
@@ -25,7 +36,10 @@ export type AuditEvent = RequestFacts &
     | ({ evt: 'session.revoke'; sid: string; by: 'token_holder' | 'reuse' } & PersonFacts)
     | ({ evt: 'auth.denied'; reason: string; method: string; path: string })
     | { evt: 'access.denied'; reason: string; path: string }
-    | { evt: 'admin.denied'; method: string; path: string }
+    | { evt: 'admin.denied'; method: string; path: string; actor?: string }
+    | ({ evt: 'admin.limit.upsert'; amount: string | null; expires_at?: string } & LimitChange)
+    | ({ evt: 'admin.limit.delete' } & LimitChange)
+    | ({ evt: 'admin.limit.bind'; limit_id: string; period: string; outcome: 'bound' | 'removed' } & PersonFacts)
     | ({
         evt: 'inference'
         path: string

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import type { Identity, Principal } from '../principal.ts'
 import type { Result } from '../std/result.ts'
 import type { Secret } from '../std/secret.ts'
-import { fittingGroups } from './fitting-groups.ts'
+import { fittingGroups, type RelevantGroups } from './fitting-groups.ts'
 
 export const AUDIENCE = 'claude-gateway'
 /** RFC 9068 §2.1: says that this is an access token and not any other JWT signed with the same secret. */
@@ -36,10 +36,10 @@ export interface TokenOptions {
   issuer: string
   ttlSeconds: number
   /** Groups that some rule names; kept first when a person has more groups than fit. */
-  relevantGroups?: ReadonlySet<string>
+  relevantGroups?: RelevantGroups
 }
 
-export function createTokens({ secrets, issuer, ttlSeconds, relevantGroups = new Set() }: TokenOptions): Tokens {
+export function createTokens({ secrets, issuer, ttlSeconds, relevantGroups = new Set<string>() }: TokenOptions): Tokens {
   const keys = new Map(secrets.map((secret) => [keyId(secret), new TextEncoder().encode(secret.reveal())]))
   const [signingKid, signingKey] = keys.entries().next().value as [string, Uint8Array]
   const verified = new Map<string, Principal>()

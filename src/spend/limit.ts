@@ -1,4 +1,4 @@
-// A spend limit as an administrator set it, and what it comes to for one person. Types only; the rules are in limits-of.ts.
+// A spend limit as an administrator set it, and what it comes to for one person. The rules are in limits-of.ts.
 import type { CounterScope } from '../ledger/counters.ts'
 
 export const PERIODS = ['daily', 'weekly', 'monthly'] as const
@@ -31,7 +31,7 @@ export interface AppliedLimit {
 export interface Pool {
   readonly scope: 'rbac_group' | 'organization'
   readonly scopeId: string
-  /** One a period at most. */
+  /** One a period at most. None where the pool is there without an amount: it is charged and not limited. */
   readonly limits: readonly AppliedLimit[]
 }
 
@@ -42,3 +42,5 @@ export interface PersonLimits {
   /** Counters that they share with others. */
   readonly pools: readonly Pool[]
 }
+
+export const NO_LIMITS: PersonLimits = { own: [], pools: [] }

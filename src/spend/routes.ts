@@ -1,0 +1,100 @@
+import { Elysia } from 'elysia'
+import type { Database } from '../db/connect.ts'
+import { GatewayError } from '../errors.ts'
+import type { AdminActor } from '../http/admin-access.ts'
+import { readBytes } from '../http/body.ts'
+import { adminOf, contextOf } from '../http/request-context.ts'
+import type { Observe } from '../observe/events.ts'
+import { auditAnswer, listAnswer } from './answers.ts'
+import { effectivePage, peopleRange } from './effective.ts'
+import type { LimitList } from './limit-list.ts'
+import { limitAnswer } from './limit-row.ts'
+import type { LimitRules } from './limits-of.ts'
+import { parseLimit } from './parse.ts'
+import { isId, readAuditQuery, readEffectiveQuery, readListQuery, readReason } from './query.ts'
+import { refuse } from './refuse.ts'
+import { deleteLimit, findLimit, listAudit, listLimits, listPoolSpending, listSpending, putLimit, type Change } from './store.ts'
+import { warningFor } from './warning-for.ts'
+
+export interface SpendRoutesDeps {
+  db: Database
+  limits: LimitList
+  rules: LimitRules
+  observe: Observe
+}
+
+const PATH = '/v1/organizations/spend_limits'
+const MAX_BODY_BYTES = 64 * 1024
+
+/** Spend limits: set, listed, deleted; what holds for whom; who changed what (contract §6). */
+export function spendRoutes({ db, limits, rules, observe }: SpendRoutesDeps) {
+  return new Elysia({ name: 'spend' })
+    .post(PATH, async ({ request }) => {
+      const actor = writerOf(request, observe)
+      const { reason, ...wanted } = parseLimit(await readBytes(request, MAX_BODY_BYTES))
+      const put = await putLimit(db, wanted, changeBy(actor, request, reason))
+      if (put === undefined) refuse('expires_at', 'is past')
+      await refreshed(limits, observe)
+      const { limit, seen } = put
+      observe({ evt: 'admin.limit.upsert', ...about(request), actor: actor.name, limit_id: limit.id, scope: limit.scope, scope_id: limit.user_email ?? limit.scope_id, period: limit.period, shared: limit.shared, amount: wanted.amount?.toString() ?? null, ...(wanted.expiresAt !== undefined && { expires_at: wanted.expiresAt }) })
+      return answer({ ...limitAnswer(limit, seen), ...warningFor(limit, seen) })
+    })
+    .get(PATH, async ({ request }) => {
+      adminOf(request)
+      const { limit, ...range } = readListQuery(parametersOf(request))
+      return answer(listAnswer(await listLimits(db, { ...range, most: limit + 1 }), { limit, isBackwards: range.before !== undefined }))
+    })
+    .get(`${PATH}/effective`, async ({ request }) => {
+      adminOf(request)
+      const query = readEffectiveQuery(parametersOf(request))
+      const [people, pools] = await Promise.all([listSpending(db, peopleRange(query)), listPoolSpending(db)])
+      return answer(effectivePage(query, { people, pools, limits: limits.current(), rules }))
+    })
+    .get(`${PATH}/audit`, async ({ request }) => {
+      adminOf(request)
+      const { limit, after } = readAuditQuery(parametersOf(request))
+      return answer(auditAnswer(await listAudit(db, { after, most: limit + 1 }), limit))
+    })
+    .get(`${PATH}/:id`, async ({ request, params }) => {
+      adminOf(request)
+      const found = isId(params.id, 'spl_') ? await findLimit(db, params.id) : undefined
+      if (found === undefined) throw notFound()
+      return answer(limitAnswer(found.row, found.seen))
+    })
+    .delete(`${PATH}/:id`, async ({ request, params }) => {
+      const actor = writerOf(request, observe)
+      const change = changeBy(actor, request, readReason(parametersOf(request)))
+      const gone = isId(params.id, 'spl_') ? await deleteLimit(db, params.id, change) : undefined
+      if (gone === undefined) throw notFound()
+      await refreshed(limits, observe)
+      observe({ evt: 'admin.limit.delete', ...about(request), actor: actor.name, limit_id: gone.id, scope: gone.scope, scope_id: gone.user_email ?? gone.scope_id, period: gone.period, shared: gone.shared })
+      return answer({ type: 'spend_limit_deleted', id: gone.id })
+    })
+}
+
+/** Who may write, before anything of the body is read. */
+function writerOf(request: Request, observe: Observe): AdminActor {
+  const actor = adminOf(request)
+  if (actor.mayWrite) return actor
+  observe({ evt: 'admin.denied', ...about(request), method: request.method, path: new URL(request.url).pathname, actor: actor.name })
+  throw new GatewayError('forbidden', 'requires write:spend_limits')
+}
+
+function changeBy(actor: AdminActor, request: Request, reason: string | undefined): Change {
+  const { requestId, clientIp } = contextOf(request)
+  return { actor: actor.name, reason, requestId, clientIp }
+}
+
+/** The change is committed: where the list cannot be read again now, the poll does it, and the answer stays the truth. */
+async function refreshed(limits: LimitList, observe: Observe): Promise<void> {
+  await limits.refresh().catch((error: Error) => observe({ op: 'warn', message: `spend limits: ${error.message}`, repeat: 'limits.refresh' }))
+}
+
+const about = (request: Request) => {
+  const { requestId, clientIp } = contextOf(request)
+  return { request_id: requestId, client_ip: clientIp }
+}
+
+const parametersOf = (request: Request): URLSearchParams => new URL(request.url).searchParams
+const notFound = () => new GatewayError('not_found', 'spend limit not found')
+const answer = (body: object): Response => Response.json(body, { headers: { 'cache-control': 'no-store' } })
