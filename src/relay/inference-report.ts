@@ -4,7 +4,7 @@ import type { AuditEvent, Observe } from '../observe/events.ts'
 import type { Principal } from '../principal.ts'
 import type { Attempted } from './attempt.ts'
 import type { Charge } from './charge.ts'
-import { usd } from '../pricing/usd.ts'
+import { dollars } from '../pricing/dollars.ts'
 import type { Usage } from '../pricing/usage.ts'
 
 type Inference = Extract<AuditEvent, { evt: 'inference' }>
@@ -59,7 +59,7 @@ export function inferenceReport(about: { observe: Observe; context: RequestConte
         outcome,
         ms: Math.round(performance.now() - startedMs),
         ...tokens(usage),
-        ...(cost === undefined ? {} : { cost_usd: usd(cost) }),
+        ...(cost === undefined ? {} : { cost_usd: dollars(cost) }),
       })
     },
   }
