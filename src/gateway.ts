@@ -25,6 +25,7 @@ import { createRelyingParty } from './oidc/relying-party.ts'
 import { policyFrom } from './policy/policy-from.ts'
 import { personOf } from './policy/policy.ts'
 import type { Principal } from './principal.ts'
+import { createQuotas } from './quota/quotas.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
 import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
 import { createRevocations } from './session/revocations.ts'
@@ -115,7 +116,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
   })
   if (config.listen.metrics !== undefined) {
-    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...telemetryMetrics(parts.telemetry.reports())])
+    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...parts.quotas.metrics(), ...telemetryMetrics(parts.telemetry.reports())])
     cleanUp.push(metrics.stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
@@ -142,7 +143,11 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   revocations.start()
   cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))
 
-  const relay = createRelay({ models, judgeModel, upstreams, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
+  const quotas = createQuotas(config.quotas, { db, observe, nowMs })
+  await quotas.start()
+  cleanUp.push(quotas.stop)
+
+  const relay = createRelay({ models, judgeModel, upstreams, quotas, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const oauth: OAuthDeps = {
     publicUrl,
@@ -162,7 +167,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, oauth, verify, telemetry, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, quotas, oauth, verify, telemetry, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */

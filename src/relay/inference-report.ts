@@ -16,7 +16,8 @@ export interface Report {
   finish(outcome: Inference['outcome'], usage: Usage): void
 }
 
-export function inferenceReport(about: { observe: Observe; context: RequestContext; principal: Principal; path: string; model: string }): Report {
+/** `finished` hears once how much it was. */
+export function inferenceReport(about: { observe: Observe; context: RequestContext; principal: Principal; path: string; model: string; finished?: (usage: Usage) => void }): Report {
   const { observe, context, principal } = about
   const startedMs = performance.now()
   const facts: Partial<Inference> = {}
@@ -39,6 +40,7 @@ export function inferenceReport(about: { observe: Observe; context: RequestConte
     finish(outcome, usage) {
       if (written) return
       written = true
+      about.finished?.(usage)
       observe({
         evt: 'inference',
         request_id: context.requestId,
