@@ -27,6 +27,7 @@ import { policyFrom } from './policy/policy-from.ts'
 import { personOf } from './policy/policy.ts'
 import { createPricing } from './pricing/price.ts'
 import type { Principal } from './principal.ts'
+import { createQuotas } from './quota/quotas.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
 import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
 import { createRevocations } from './session/revocations.ts'
@@ -127,7 +128,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
   })
   if (config.listen.metrics !== undefined) {
-    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...telemetryMetrics(parts.telemetry.reports())])
+    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...parts.quotas.metrics(), ...telemetryMetrics(parts.telemetry.reports())])
     cleanUp.push(metrics.stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
@@ -162,7 +163,11 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const pricing = createPricing({ ...config.pricing, onUnknown: (model) => observe({ op: 'warn', message: `pricing: ${model} has no price of its own: it is counted as an unknown model; give it one in pricing.overrides` }) })
   const limitsOfPerson = (person: Principal) => (spend === undefined ? NO_LIMITS : limitsOf(person, spend.limits.current(), spend.rules))
   const admitSpend = createAdmitSpend({ ledger, limitsOf: limitsOfPerson, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now })
-  const relay = createRelay({ models, judgeModel, upstreams, charge: { admitSpend, ledger, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
+  const quotas = createQuotas(config.quotas, { db, observe, nowMs })
+  await quotas.start()
+  cleanUp.push(quotas.stop)
+
+  const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend, ledger, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const oauth: OAuthDeps = {
     publicUrl,
@@ -183,7 +188,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, quotas, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** The limits of administrators, known to this replica from here on. */

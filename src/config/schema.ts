@@ -5,8 +5,9 @@ import { modelsSchema } from '../models/config.ts'
 import { rateLimitsSchema } from '../oauth/config.ts'
 import { oidcSchema } from '../oidc/config.ts'
 import { managedSchema } from '../policy/config.ts'
+import { quotaSchema } from '../quota/config.ts'
 import { serviceIdentitiesSchema, sessionSchema } from '../session/config.ts'
-import { adminSchema, enforcementSchema, pricingSchema, quotaSchema } from '../spend/config.ts'
+import { adminSchema, enforcementSchema, pricingSchema } from '../spend/config.ts'
 import { boolean, described, list, mapping } from '../std/fields.ts'
 import { storeSchema } from '../db/config.ts'
 import { telemetrySchema } from '../telemetry/config.ts'
@@ -26,7 +27,7 @@ export const gatewaySchema = mapping({
   admin: described(v.optional(adminSchema), 'Spend limits and who sets them. Not served yet.'),
   enforcement: described(v.optional(enforcementSchema, {}), 'How spend limits are enforced. Not served yet.'),
   pricing: described(v.optional(pricingSchema, {}), 'What tokens cost; clients are told. Spend is not counted yet.'),
-  quotas: described(v.optional(list(quotaSchema), []), 'Limits per minute, per person or group. Not served yet.'),
+  quotas: described(v.optional(list(quotaSchema), []), 'How much people may send in a minute and at once. Every entry that means somebody holds for them.'),
   access_control: described(v.optional(accessControlSchema, {}), 'Which addresses may connect, as `listen.trusted_proxies` tells them.'),
   limits: described(v.optional(limitsSchema, {}), 'How large a request may be.'),
   timeouts: described(v.optional(timeoutsSchema, {}), 'How long an upstream may take.'),

@@ -18,7 +18,8 @@ export interface Report {
   finish(outcome: Inference['outcome'], usage: Usage): void
 }
 
-export function inferenceReport(about: { observe: Observe; context: RequestContext; principal: Principal; path: string; model: string; charge: Charge | undefined }): Report {
+/** `finished` hears once how much it was. */
+export function inferenceReport(about: { observe: Observe; context: RequestContext; principal: Principal; path: string; model: string; charge: Charge | undefined; finished?: (usage: Usage) => void }): Report {
   const { observe, context, principal } = about
   const startedMs = performance.now()
   const facts: Partial<Inference> = {}
@@ -44,6 +45,7 @@ export function inferenceReport(about: { observe: Observe; context: RequestConte
       if (written) return
       written = true
       const cost = about.charge?.end(outcome, usage)
+      about.finished?.(usage)
       observe({
         evt: 'inference',
         request_id: context.requestId,

@@ -10,6 +10,7 @@ import { usableModels } from '../models/usable-models.ts'
 import type { Observe } from '../observe/events.ts'
 import type { ModelVerdict } from '../models/model-rule.ts'
 import type { Principal } from '../principal.ts'
+import type { Quotas, QuotaTicket } from '../quota/quotas.ts'
 import type { Surface, Upstream } from '../upstream/upstream.ts'
 import { withoutDuplicates } from '../json/edit.ts'
 import { attemptUpstreams, type Answered, type Attempted, type Failed, type FailedAttempt } from './attempt.ts'
@@ -21,13 +22,14 @@ import { createLane, orderFor, personOf, type Lane } from './lanes.ts'
 import { nestedModels } from './nested-models.ts'
 import { readMessagesRequest, type MessagesRequest } from './read-request.ts'
 import { relayStream, type RelayedStream } from './stream.ts'
-import { fillUsage, NO_USAGE } from '../pricing/usage.ts'
+import { fillUsage, NO_USAGE, type Usage } from '../pricing/usage.ts'
 
 export interface RelayDeps {
   models: ModelTable
   judgeModel: (principal: Principal, modelId: string) => ModelVerdict
   upstreams: readonly Upstream[]
   charge: ChargeDeps
+  quotas?: Pick<Quotas, 'admit'> | undefined
   fetch: GuardedFetch
   maxRequestBytes: number
   observe: Observe
@@ -73,20 +75,23 @@ export function createRelay(deps: RelayDeps): Relay {
       if (isRun) requireModel(deps, surface, principal, name, context, `${place}: `)
       else requireAllowed(deps, surface, principal, name, deps.models.resolve(name)?.id ?? name, context, `${place}: `)
     }
+    const ticket = surface === 'messages' ? admit(deps, principal, asked.model, context) : undefined
     const client = clientAbort(request)
     const ordered = orderFor(personOf(principal), lanes)
-    // Counting tokens costs nothing.
-    const charge = surface === 'count_tokens' ? undefined : await openCharge(deps.charge, { context, principal, headers: request.headers, asked, model, upstreams: ordered.map(({ upstream }) => upstream) })
+    let charge: Charge | undefined
     try {
-      return await answerCharged(surface, request, context, { principal, asked, model, ordered, client, charge })
+      // Counting tokens costs nothing.
+      charge = surface === 'count_tokens' ? undefined : await openCharge(deps.charge, { context, principal, headers: request.headers, asked, model, upstreams: ordered.map(({ upstream }) => upstream) })
+      return await answerCharged(surface, request, context, { principal, asked, model, ordered, client, charge, ticket })
     } catch (error) {
       charge?.end('failed', NO_USAGE)
+      ticket?.done()
       throw error
     }
   }
 
-  async function answerCharged(surface: Surface, request: Request, context: RequestContext, { principal, asked, model, ordered, client, charge }: Ready): Promise<Response> {
-    const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model, charge })
+  async function answerCharged(surface: Surface, request: Request, context: RequestContext, { principal, asked, model, ordered, client, charge, ticket }: Ready): Promise<Response> {
+    const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model, charge, finished: (usage) => settle(ticket, usage) })
     // A model may think for minutes before it says a byte.
     context.idleLimit.lift()
     const attempted = await send(deps, ordered, surface, request, asked, model, principal, context, client.controller.signal, charge).finally(context.idleLimit.restore)
@@ -179,6 +184,7 @@ interface Ready {
   readonly client: ClientAbort
   /** Absent for what costs nothing. */
   readonly charge: Charge | undefined
+  readonly ticket: QuotaTicket | undefined
 }
 
 /** Something on the way may have dropped or changed the content type of a stream that was asked for. */
@@ -217,6 +223,22 @@ function howToBegin({ models, judgeModel }: RelayDeps, principal: Principal, id:
   if (id !== DEFAULT_MODEL) return ''
   const usable = usableModels(models, (other) => judgeModel(principal, other)).slice(0, MOST_SUGGESTED).map((model) => model.id)
   return usable.length === 0 ? '' : `. Claude Code starts with it unless told otherwise: choose another with /model, such as ${usable.join(', ')}`
+}
+
+/** A place among the person's quotas, or 429. */
+function admit(deps: RelayDeps, principal: Principal, model: string, context: RequestContext): QuotaTicket | undefined {
+  const admission = deps.quotas?.admit(principal, deps.nowMs())
+  if (admission?.ok !== false) return admission
+  denied(deps, 'messages', context, model, `quota_${admission.kind}`)
+  throw admission.error
+}
+
+/** Input as Anthropic's own limits per minute count it: without what was read from the cache. */
+function settle(ticket: QuotaTicket | undefined, usage: Usage): void {
+  const all = [usage, ...usage.beside.map((one) => one.usage)]
+  const sum = (count: (one: Usage) => number) => all.reduce((total, one) => total + count(one), 0)
+  ticket?.answered(sum(({ input = 0, cacheWrite5m = 0, cacheWrite1h = 0 }) => input + cacheWrite5m + cacheWrite1h), sum(({ output = 0 }) => output))
+  ticket?.done()
 }
 
 function denied({ observe }: RelayDeps, surface: Surface, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {

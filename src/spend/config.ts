@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { boolean, described, distinct, integer, list, mailDomain, mapping, oneOf, positive, secret, someOf, text, url } from '../std/fields.ts'
+import { boolean, described, distinct, integer, list, mapping, oneOf, positive, secret, someOf, text, url } from '../std/fields.ts'
 
 const adminKey = mapping({
   id: described(text(), 'Names the key in the audit log.'),
@@ -69,30 +69,6 @@ export const pricingSchema = mapping({
   ),
 })
 
-const quotaMatch = mapping({
-  groups: described(v.optional(someOf(text())), 'Members of any of these groups.'),
-  email_domain: described(v.optional(mailDomain()), 'People of this mail domain.'),
-  user_id: described(v.optional(text()), 'One person, by `sub`.'),
-})
-
-const QUOTAS = ['requests_per_minute', 'input_tokens_per_minute', 'output_tokens_per_minute', 'concurrent'] as const
-
-export const quotaSchema = v.pipe(
-  mapping({
-    match: described(quotaMatch, 'Who is meant; empty: everybody, each alone.'),
-    requests_per_minute: described(v.optional(integer(1)), 'Requests.'),
-    input_tokens_per_minute: described(v.optional(integer(1)), 'Tokens sent.'),
-    output_tokens_per_minute: described(v.optional(integer(1)), 'Tokens received.'),
-    concurrent: described(v.optional(integer(1)), 'Requests at once.'),
-  }),
-  v.partialCheck(
-    QUOTAS.map((key) => [key] as const) as unknown as [['requests_per_minute'], ['input_tokens_per_minute'], ['output_tokens_per_minute'], ['concurrent']],
-    (quota) => QUOTAS.some((key) => quota[key] !== undefined),
-    `needs at least one of ${QUOTAS.join(', ')}`,
-  ),
-)
-
 export type AdminConfig = v.InferOutput<typeof adminSchema>
 export type EnforcementConfig = v.InferOutput<typeof enforcementSchema>
 export type PricingConfig = v.InferOutput<typeof pricingSchema>
-export type QuotaConfig = v.InferOutput<typeof quotaSchema>
