@@ -1,6 +1,6 @@
 // What a request may come to, before anything is sent: for amounts that are held against a cap. Pure.
+import { sentModel } from '../models/sent-model.ts'
 import { catalogModel } from '../models/spellings.ts'
-import { sentModel } from './sent-model.ts'
 import type { Served } from './served.ts'
 import { NO_USAGE, type Usage } from './usage.ts'
 
