@@ -1,6 +1,7 @@
 // What an operator should hear of names that stop nothing and still lead to another model, another price or nowhere. Pure.
 import type { ModelConfig } from './config.ts'
 import { createModelTable, defaultUpstreamId, formsAt, type ModelTableOptions, type ServedModel, type UpstreamNaming } from './resolve.ts'
+import { sentModel } from './sent-model.ts'
 import { catalogModel } from './spellings.ts'
 
 export interface MappingOptions extends ModelTableOptions {
@@ -39,7 +40,7 @@ function mapped(model: ModelConfig, upstream: MappedUpstream, key: string, overr
   const id = model.upstream_model[upstream.name]
   if (id === undefined) return []
   const asked = catalogModel(model.id)
-  const sent = catalogModel(id)
+  const sent = sentModel(id)
   // The id of an application inference profile or of a deployment says nothing: the model's own id then says what it is and costs.
   const isPriced = asked !== undefined || sent !== undefined || overrides.some((row) => row.upstream === upstream.name && (row.model === model.id || row.model === id))
   return [

@@ -1,6 +1,6 @@
 // One request may run several models. Each execution has a row of its own, with its own price. Pure.
+import { sentModel } from '../models/sent-model.ts'
 import { catalogModel } from '../models/spellings.ts'
-import { sentModel } from './sent-model.ts'
 import type { Served } from './served.ts'
 import type { BesideUsage, Usage } from './usage.ts'
 

@@ -1,7 +1,7 @@
 // The list price of one answer: which of a model's tables holds, and what multiplies it. Pure.
 import { MODIFIERS, type CatalogModel, type Ratio, type TokenPrices } from '../models/catalog.ts'
+import { bedrockPlace } from '../models/sent-model.ts'
 import type { Exact } from './exact.ts'
-import { bedrockPlace } from './sent-model.ts'
 import type { Served } from './served.ts'
 import { promptTokens, type Usage } from './usage.ts'
 

@@ -1,9 +1,9 @@
 // The operator's own prices: which row of `pricing.overrides` is meant. Pure.
 import { MODIFIERS } from '../models/catalog.ts'
-import { exactly, times } from './exact.ts'
-import { sentModel } from './sent-model.ts'
-import { fromDollars, type BasePrices } from './rates.ts'
+import { sentModel } from '../models/sent-model.ts'
 import { catalogModel } from '../models/spellings.ts'
+import { exactly, times } from './exact.ts'
+import { fromDollars, type BasePrices } from './rates.ts'
 
 /** USD per million tokens. */
 export interface PriceRow {

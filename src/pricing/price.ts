@@ -1,11 +1,11 @@
 // What the tokens of one execution cost here: contract §5. Pure, but for remembering which unknown models it has told of.
 import { SERVER_TOOLS, UNKNOWN_MODEL_PRICES } from '../models/catalog.ts'
+import { sentModel } from '../models/sent-model.ts'
 import { catalogModel } from '../models/spellings.ts'
 import { exactly, ONE, times, type Exact } from './exact.ts'
 import { isPriced, listPrice, type Step } from './list-price.ts'
 import { priceRow, rowPrices, type PriceRow } from './price-row.ts'
 import { basePrices, ratesFrom, type BasePrices, type Rates } from './rates.ts'
-import { sentModel } from './sent-model.ts'
 import type { Served } from './served.ts'
 import type { Usage } from './usage.ts'
 

@@ -31,8 +31,9 @@ const CHARACTERS_PER_TOKEN = 4
 export function createStreamMeter(): Meter {
   let usage = NO_USAGE
   let stopped = false
-  /** The upstream has said how long its answer is. */
+  /** The upstream has said how long its answer is, all of it: it counts in between, too. */
   let counted = false
+  let hasCount = false
   /** Of a line that has not ended. */
   const carry = gatherBytes()
   const sent = createSentOutput()
@@ -47,8 +48,9 @@ export function createStreamMeter(): Meter {
       const event = parse(line.slice('data:'.length))
       if (event?.type === 'message_start') usage = overwriteUsage(overwriteModel(usage, event.message?.model), event.message?.usage)
       if (event?.type === 'message_delta') usage = overwriteUsage(usage, event.usage)
-      counted ||= event?.type === 'message_delta' && count(event.usage?.output_tokens) !== undefined
       stopped ||= event?.type === 'message_stop'
+      hasCount ||= event?.type === 'message_delta' && count(event.usage?.output_tokens) !== undefined
+      counted ||= hasCount && (stopped || (event?.type === 'message_delta' && typeof event.delta?.stop_reason === 'string'))
     }
     if (counted) sent.drop()
   }

@@ -233,18 +233,20 @@ describe('an answer', () => {
     expect(response.headers.get('request-id')).toBe(response.headers.get('x-request-id'))
   })
 
-  // T183, T185
+  // T183, T185, B23
   test('that nobody waits for any more is ended at the upstream within a second, and reported with its tokens', async () => {
     world.upstream.enqueue(async (answer) => {
       answer.head(200, { 'content-type': 'text/event-stream' })
-      await answer.chunk(messageEvents()[0] as string)
+      for (const event of messageEvents('claude-sonnet-5', ['pong from upstream']).slice(0, 4)) await answer.chunk(event)
     })
     const leaving = new AbortController()
     const response = await fetch(`${world.gateway.url}/v1/messages`, { method: 'POST', body: JSON.stringify({ ...ask, stream: true }), headers: { authorization: `Bearer ${token}` }, signal: leaving.signal })
-    await response.body!.getReader().read()
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+    for (let text = ''; !text.includes('pong'); text += (await reader.read()).value);
     leaving.abort()
     await world.upstream.requests[0]?.closed
-    expect(await reportOf(response)).toMatchObject({ outcome: 'client_gone', input_tokens: 1000 })
+    // 18 characters were sent
+    expect(await reportOf(response)).toMatchObject({ outcome: 'client_gone', input_tokens: 1000, output_tokens: 5 })
   })
 
   test('that has not begun is ended too when the client goes', async () => {

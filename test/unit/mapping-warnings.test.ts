@@ -35,6 +35,7 @@ describe('a mapping to a name that the catalogue does not know', () => {
   test('is nothing to say of a model of the house that is a known one upstream', () => {
     expect(mapped('house', 'direct', 'claude-opus-5-5')).toEqual([])
     expect(mapped('house', 'aws', 'eu.anthropic.claude-opus-5-5')).toEqual([])
+    expect(mapped('house', 'aws', 'arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-opus-5-5')).toEqual([])
   })
 })
 

@@ -138,6 +138,18 @@ describe('an answer that broke off', () => {
     expect(output(started() + ENDED + text('x'.repeat(400)))).toBe(7)
   })
 
+  test('after a count in between is billed that, or what was sent where that is more', () => {
+    const between = line({ type: 'message_delta', delta: { stop_reason: null }, usage: { output_tokens: 20 } })
+    expect(metered(createStreamMeter(), started() + text('x'.repeat(40)) + between + text('x'.repeat(20)), 9).usage()).toMatchObject({ output: 20, isEstimated: true })
+    expect(metered(createStreamMeter(), started() + text('x'.repeat(40)) + between + text('x'.repeat(80)), 9).usage()).toMatchObject({ output: 30, isEstimated: true })
+    expect(metered(createStreamMeter(), started() + between + text('x'.repeat(80)) + ENDED, 9).usage()).toMatchObject({ output: 7, isEstimated: false })
+  })
+
+  test('is whole with its last event, although no reason to stop was given', () => {
+    const counted = line({ type: 'message_delta', usage: { output_tokens: 7 } })
+    expect(metered(createStreamMeter(), started() + text('x'.repeat(80)) + counted + line({ type: 'message_stop' }), 9).usage()).toMatchObject({ output: 7, isEstimated: false })
+  })
+
   test('is still judged by what was sent when its last event has no count', () => {
     const uncounted = line({ type: 'message_delta', usage: { output_tokens: null } })
     expect(metered(createStreamMeter(), started() + text('12345678') + uncounted, 9).usage()).toMatchObject({ output: 2, isEstimated: true })

@@ -1,6 +1,6 @@
 // What the name that goes upstream says of the model. Pure.
-import type { CatalogModel } from '../models/catalog.ts'
-import { catalogModel } from '../models/spellings.ts'
+import type { CatalogModel } from './catalog.ts'
+import { catalogModel } from './spellings.ts'
 
 /** The catalogue's entry of what is sent; undefined for a name of the operator's own, as of a deployment or a profile. */
 export function sentModel(upstreamModel: string): CatalogModel | undefined {
