@@ -70,6 +70,7 @@ create table spend_limit_audit (
   request_id text,
   client_ip text
 );
+create index spend_limit_audit_created on spend_limit_audit (created_at);
 
 -- Nobody rewrites the trail: rows leave it by spend_limit_audit_forget, which says so for its own statement.
 create function spend_limit_audit_refuse() returns trigger language plpgsql as $$

@@ -24,7 +24,7 @@ export const gatewaySchema = mapping({
   models: described(v.optional(modelsSchema, []), "Models of your own, and other names for the catalogue's."),
   managed: described(v.optional(managedSchema), 'Who may use which models, and what settings their machines get. Without it everybody may use every model.'),
   telemetry: described(v.optional(telemetrySchema), 'OpenTelemetry of the clients, relayed to collectors of yours.'),
-  admin: described(v.optional(adminSchema), 'Spend limits and who sets them. Not served yet.'),
+  admin: described(v.optional(adminSchema), 'Spend limits, and who sets them.'),
   enforcement: described(v.optional(enforcementSchema, {}), 'How spend limits are enforced. Not served yet.'),
   pricing: described(v.optional(pricingSchema, {}), 'What tokens cost; clients are told. Spend is not counted yet.'),
   quotas: described(v.optional(list(quotaSchema), []), 'How much people may send in a minute and at once. Every entry that means somebody holds for them.'),

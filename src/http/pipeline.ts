@@ -52,14 +52,14 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
     checkDraining(deps, target)
     const isOpen = open !== undefined && open.methods.includes(request.method)
     const about = { requestId, clientIp, method: request.method, path: target.path }
-    const asksAdmin = deps.requireAdmin !== undefined && isAdminPath(target.path)
-    if (asksAdmin) shownId = adminRequestId(requestId)
-    const admin: AdminActor | undefined = asksAdmin ? await deps.requireAdmin?.(request.headers, about) : undefined
+    const requireAdmin = isAdminPath(target.path) ? deps.requireAdmin : undefined
+    if (requireAdmin !== undefined) shownId = adminRequestId(requestId)
+    const admin: AdminActor | undefined = await requireAdmin?.(request.headers, about)
     const principal = isOpen || admin !== undefined ? undefined : await authenticate(deps, request, target, requestId, clientIp)
     const context: RequestContext = { requestId, clientIp, principal, admin, receivedAt: Date.now(), idleLimit }
     const direct = deps.direct.get(`${request.method} ${target.path}`)
     const response = direct ? await direct(request, context) : await route(deps, request, target, context)
-    if (asksAdmin) response.headers.set('request-id', shownId)
+    if (requireAdmin !== undefined) response.headers.set('request-id', shownId)
     return response
   } catch (error) {
     return request.signal.aborted ? callerLeft(deps, requestId) : failure(deps, error, requestId, shownId)

@@ -3,7 +3,7 @@ import { centsText, NANO_PER_CENT } from './amounts.ts'
 import { PERIODS, type Period, type Pool } from './limit.ts'
 import { scopeAnswer } from './limit-row.ts'
 import { decidingLimits, poolsOf, type LimitIndex, type LimitRules } from './limits-of.ts'
-import type { EffectiveQuery } from './query.ts'
+import type { EffectiveQuery } from './read-query.ts'
 import { refuse } from './refuse.ts'
 import type { PeopleRange, PoolSpending, SpendingPerson } from './store.ts'
 

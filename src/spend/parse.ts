@@ -25,7 +25,14 @@ export function parseLimit(body: Uint8Array): WantedLimit & { readonly reason: s
   if (given === undefined) refuse('scope', 'is required')
   if (!isJsonObject(given)) refuse('scope', 'must be an object such as {"type": "organization"}')
   const scope = parseScope(given)
-  return { ...scope, isShared: parseShared(fields.shared, scope.scope), period: parsePeriod(fields.period), amount: parseAmount(fields), expiresAt: parseExpiry(fields.expires_at), reason: parseReason(fields.reason) }
+  return {
+    ...scope,
+    isShared: parseShared(fields.shared, scope.scope),
+    period: parsePeriod(fields.period),
+    amount: parseAmount(fields),
+    expiresAt: parseExpiry(fields.expires_at),
+    reason: parseReason(fields.reason),
+  }
 }
 
 /** JSON.parse takes the last of two equal keys, and other readers the first: what was meant is not known. */
@@ -84,7 +91,7 @@ function parseAmount({ amount, amount_usd, currency }: Fields): bigint | null {
   if (amount_usd !== undefined) return parseDollars(amount_usd)
   if (amount === undefined) refuse('amount', 'is required: whole cents as text, such as "1200", or null for no limit')
   if (amount === null) return null
-  if (typeof amount === 'number') refuse('amount', `must be text, such as "1200", not a number`)
+  if (typeof amount === 'number') refuse('amount', 'must be text, such as "1200", not a number')
   return (typeof amount === 'string' ? readCents(amount) : undefined) ?? refuse('amount', `must be whole cents as text, such as "1200", at most "${MOST_CENTS}"; for dollars there is amount_usd`)
 }
 

@@ -8,10 +8,10 @@ import type { Observe } from '../observe/events.ts'
 import { auditAnswer, listAnswer } from './answers.ts'
 import { effectivePage, peopleRange } from './effective.ts'
 import type { LimitList } from './limit-list.ts'
-import { limitAnswer } from './limit-row.ts'
+import { limitAnswer, type LimitRow } from './limit-row.ts'
 import type { LimitRules } from './limits-of.ts'
 import { parseLimit } from './parse.ts'
-import { isId, readAuditQuery, readEffectiveQuery, readListQuery, readReason } from './query.ts'
+import { isId, readAuditQuery, readEffectiveQuery, readListQuery, readReason } from './read-query.ts'
 import { refuse } from './refuse.ts'
 import { deleteLimit, findLimit, listAudit, listLimits, listPoolSpending, listSpending, putLimit, type Change } from './store.ts'
 import { warningFor } from './warning-for.ts'
@@ -36,7 +36,8 @@ export function spendRoutes({ db, limits, rules, observe }: SpendRoutesDeps) {
       if (put === undefined) refuse('expires_at', 'is past')
       await refreshed(limits, observe)
       const { limit, seen } = put
-      observe({ evt: 'admin.limit.upsert', ...about(request), actor: actor.name, limit_id: limit.id, scope: limit.scope, scope_id: limit.user_email ?? limit.scope_id, period: limit.period, shared: limit.shared, amount: wanted.amount?.toString() ?? null, ...(wanted.expiresAt !== undefined && { expires_at: wanted.expiresAt }) })
+      const { amount, expiresAt } = wanted
+      observe({ evt: 'admin.limit.upsert', ...factsOf(request, actor, limit), amount: amount?.toString() ?? null, ...(expiresAt !== undefined && { expires_at: expiresAt }) })
       return answer({ ...limitAnswer(limit, seen), ...warningFor(limit, seen) })
     })
     .get(PATH, async ({ request }) => {
@@ -67,7 +68,7 @@ export function spendRoutes({ db, limits, rules, observe }: SpendRoutesDeps) {
       const gone = isId(params.id, 'spl_') ? await deleteLimit(db, params.id, change) : undefined
       if (gone === undefined) throw notFound()
       await refreshed(limits, observe)
-      observe({ evt: 'admin.limit.delete', ...about(request), actor: actor.name, limit_id: gone.id, scope: gone.scope, scope_id: gone.user_email ?? gone.scope_id, period: gone.period, shared: gone.shared })
+      observe({ evt: 'admin.limit.delete', ...factsOf(request, actor, gone) })
       return answer({ type: 'spend_limit_deleted', id: gone.id })
     })
 }
@@ -90,7 +91,11 @@ async function refreshed(limits: LimitList, observe: Observe): Promise<void> {
   await limits.refresh().catch((error: Error) => observe({ op: 'warn', message: `spend limits: ${error.message}`, repeat: 'limits.refresh' }))
 }
 
-const about = (request: Request) => {
+function factsOf(request: Request, actor: AdminActor, { id, scope, scope_id, user_email, period, shared }: LimitRow) {
+  return { ...about(request), actor: actor.name, limit_id: id, scope, scope_id: user_email ?? scope_id, period, shared }
+}
+
+function about(request: Request) {
   const { requestId, clientIp } = contextOf(request)
   return { request_id: requestId, client_ip: clientIp }
 }

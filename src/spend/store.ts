@@ -206,7 +206,8 @@ export async function listSpending(db: Database, { subs, search, bySpendOf, from
     where ${isInRange} order by ${outer} sub collate "C", issuer collate "C" limit ${most}`)
 }
 
-const runningPeriods = sql`period as (
+/** Materialised, or the beginnings of the periods are worked out anew for each row. */
+const runningPeriods = sql`period as materialized (
   select day as today, date_trunc('week', day::timestamp)::date as monday, date_trunc('month', day::timestamp)::date as first_day
   from (select spend_day_of(spend_clock()) as day) clock
 )`

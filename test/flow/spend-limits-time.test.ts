@@ -183,6 +183,13 @@ describe('a limit for an address', () => {
     expect((await trailOf(daily.id))[0]).toMatchObject({ action: 'bind', after: { scope: { user_id: 'bob' } } })
   })
 
+  test('is found again by the address when its person was missed', async () => {
+    const { id } = (await call('POST', '', { scope: ALICE, amount: '1' })).body
+    // As it is when they signed in at a replica that had not heard of it.
+    await world.database.sql`update spend_limit set scope_id = '', user_email = 'alice@example.com' where id = ${id}`
+    expect((await call('POST', '', { scope: { type: 'user', user_email: 'alice@example.com' }, amount: '2' })).body).toMatchObject({ id, scope: ALICE, amount: '2' })
+  })
+
   test('does not stop a sign-in whose limit cannot be bound', async () => {
     const said: Observation[] = []
     const { sql } = world.database
