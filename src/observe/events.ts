@@ -45,6 +45,21 @@ export type AuditEvent = RequestFacts &
         cache_write_1h_tokens?: number
       } & PersonFacts)
     | ({ evt: 'inference.denied'; path: string; model: string; reason: string } & PersonFacts)
+    | ({
+        evt: 'spend.alert'
+        scope: 'user' | 'rbac_group' | 'organization'
+        group?: string
+        spend_limit_id: string
+        period: 'daily' | 'weekly' | 'monthly'
+        /** Percent that was passed, and that are spent. */
+        threshold: number
+        percent: number
+        /** In dollars: `$46.12`. */
+        spent: string
+        limit: string
+        resets_at: string
+        projected_exhaustion?: string
+      } & PersonFacts)
     | ({ evt: 'desktop_bootstrap.serve'; policy: number | null } & PersonFacts)
     | ({ evt: 'desktop_bootstrap.denied'; policy: number | null; reason: 'no_policy_matched' | 'policy_not_opted_in' } & PersonFacts)
     | ({ evt: 'managed.serve'; policy: number | null; checksum?: string; status: number } & PersonFacts)

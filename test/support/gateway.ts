@@ -1,4 +1,5 @@
 // The whole gateway in this process, with its real neighbours: PostgreSQL, an OpenID provider, a scripted upstream.
+import type { LimitsOfCounter } from '../../src/alert/alert.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import type { AuditEvent, Observation } from '../../src/observe/events.ts'
@@ -45,18 +46,19 @@ export interface WorldOptions {
   /** The clock of breakers and streams. */
   nowMs?: () => number
   idleSeconds?: number
+  limitsOf?: LimitsOfCounter
 }
 
 const SECRET = 'a-test-secret-of-more-than-thirty-two-bytes'
 
-export async function startWorld({ config = {}, refreshTokens = true, now, nowMs, idleSeconds }: WorldOptions = {}): Promise<World> {
+export async function startWorld({ config = {}, refreshTokens = true, now, nowMs, idleSeconds, limitsOf }: WorldOptions = {}): Promise<World> {
   const [port, database, upstream] = await Promise.all([freePort(), createTestDatabase(), startUpstream()])
   const publicUrl = `http://127.0.0.1:${port}`
   const idp = await startIdp({ redirectUri: `${publicUrl}/oauth/callback`, refreshTokens })
   const gateways: TestGateway[] = []
   const boot = async (listenPort: number, changes: Record<string, unknown> = {}) => {
     const text = JSON.stringify({ ...baseConfig({ publicUrl, port: listenPort, database, idp, upstream }), ...config, ...changes })
-    const started = await startOne(text, { ...(now && { now }), ...(nowMs && { nowMs }), ...(idleSeconds && { idleSeconds }) })
+    const started = await startOne(text, { ...(now && { now }), ...(nowMs && { nowMs }), ...(idleSeconds && { idleSeconds }), ...(limitsOf && { limitsOf }) })
     gateways.push(started)
     return started
   }
@@ -88,7 +90,7 @@ function baseConfig({ publicUrl, port, database, idp, upstream }: { publicUrl: s
   }
 }
 
-async function startOne(text: string, { now, nowMs, idleSeconds }: Pick<WorldOptions, 'now' | 'nowMs' | 'idleSeconds'>): Promise<TestGateway> {
+async function startOne(text: string, { now, nowMs, idleSeconds, limitsOf }: Pick<WorldOptions, 'now' | 'nowMs' | 'idleSeconds' | 'limitsOf'>): Promise<TestGateway> {
   const observed: Observation[] = []
   const waiting = new Set<() => void>()
   const observe = (observation: Observation) => {
@@ -96,7 +98,7 @@ async function startOne(text: string, { now, nowMs, idleSeconds }: Pick<WorldOpt
     for (const check of [...waiting]) check()
   }
   const { config } = parseConfig(text, 'test.yaml', { GATEHOUSE_ALLOW_LOOPBACK: '1' })
-  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, ...(now && { now }), ...(nowMs && { nowMs }) })
+  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, limitsOf, ...(now && { now }), ...(nowMs && { nowMs }) })
   const url = `http://127.0.0.1:${gateway.port}`
   const bearer = (token: string | undefined) => (token === undefined ? {} : { authorization: `Bearer ${token}` })
   return {
