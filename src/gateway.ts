@@ -1,5 +1,7 @@
 // Composition root: configuration in, a listening gateway out. The program, the demonstration and the tests start here.
 import { version } from '../package.json'
+import { createAlerts } from './alert/alerts.ts'
+import { limitsOfCounter } from './alert/limits-of-counter.ts'
 import { createApp } from './app.ts'
 import type { GatewayConfig } from './config/schema.ts'
 import type { Database } from './db/connect.ts'
@@ -128,7 +130,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
   })
   if (config.listen.metrics !== undefined) {
-    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...parts.quotas.metrics(), ...telemetryMetrics(parts.telemetry.reports())])
+    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...parts.quotas.metrics(), ...(parts.alerts?.metrics() ?? []), ...telemetryMetrics(parts.telemetry.reports())])
     cleanUp.push(metrics.stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
@@ -167,6 +169,10 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   await quotas.start()
   cleanUp.push(quotas.stop)
 
+  const alerts = config.admin?.alerts && spend && createAlerts(config.admin.alerts, { db, fetch, observe, limitsOf: limitsOfCounter(spend.limits, spend.rules) })
+  alerts?.start()
+  cleanUp.push(() => alerts?.stop())
+
   const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend, ledger, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const oauth: OAuthDeps = {
@@ -188,7 +194,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, quotas, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, quotas, alerts, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** The limits of administrators, known to this replica from here on. */
@@ -259,12 +265,17 @@ async function closeAll(cleanUp: CleanUp): Promise<void> {
   for (const close of cleanUp.splice(0).reverse()) await close()
 }
 
-/** Upstreams are not called at boot: one that the outbound guard will never let a request reach is refused here. */
-function refuseUnreachable({ upstreams }: GatewayConfig, allowLoopback: boolean): void {
-  const problems = upstreams.flatMap(({ name, base_url }) => {
+/** Upstreams and receivers of alerts are not called at boot: one that the outbound guard will never let a request reach is refused here. */
+function refuseUnreachable({ upstreams, admin }: GatewayConfig, allowLoopback: boolean): void {
+  const problemsOfUpstreams = upstreams.flatMap(({ name, base_url }) => {
     const problem = base_url && checkOperatorUrl(base_url, { allowLoopback, allowHttpPrivate: true })
     return problem ? [`upstreams: the base_url of ${name} ${problem}`] : []
   })
+  const problemsOfAlerts = (admin?.alerts?.destinations ?? []).flatMap(({ url }, at) => {
+    const problem = checkOperatorUrl(url.reveal(), { allowLoopback, allowHttpPrivate: false })
+    return problem ? [`admin.alerts.destinations[${at}]: the url ${problem}`] : []
+  })
+  const problems = [...problemsOfUpstreams, ...problemsOfAlerts]
   if (problems.length > 0) throw new BootError(problems.join('\n'))
 }
 

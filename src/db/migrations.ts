@@ -4,10 +4,12 @@ import signIn from '../../migrations/0001_sign_in.sql' with { type: 'text' }
 import ledger from '../../migrations/0002_ledger.sql' with { type: 'text' }
 import limits from '../../migrations/0003_limits.sql' with { type: 'text' }
 import quotas from '../../migrations/0004_quotas.sql' with { type: 'text' }
+import alerts from '../../migrations/0005_alerts.sql' with { type: 'text' }
 
 export const migrations: readonly Migration[] = [
   { name: '0001_sign_in.sql', text: signIn },
   { name: '0002_ledger.sql', text: ledger },
   { name: '0003_limits.sql', text: limits },
   { name: '0004_quotas.sql', text: quotas },
+  { name: '0005_alerts.sql', text: alerts },
 ]

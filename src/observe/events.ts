@@ -62,6 +62,21 @@ export type AuditEvent = RequestFacts &
       } & PersonFacts)
     | ({ evt: 'inference.denied'; path: string; model: string; reason: string } & PersonFacts)
     | ({ evt: 'spend.blocked'; reason: 'limit' | 'held' | 'unreadable'; period?: string | undefined; pool?: boolean | undefined; resets_at?: string | undefined } & PersonFacts)
+    | ({
+        evt: 'spend.alert'
+        scope: 'user' | 'rbac_group' | 'organization'
+        group?: string
+        spend_limit_id: string
+        period: 'daily' | 'weekly' | 'monthly'
+        /** Percent that was passed, and that are spent. */
+        threshold: number
+        percent: number
+        /** In dollars: `$46.12`. */
+        spent: string
+        limit: string
+        resets_at: string
+        projected_exhaustion?: string
+      } & PersonFacts)
     | ({ evt: 'desktop_bootstrap.serve'; policy: number | null } & PersonFacts)
     | ({ evt: 'desktop_bootstrap.denied'; policy: number | null; reason: 'no_policy_matched' | 'policy_not_opted_in' } & PersonFacts)
     | ({ evt: 'managed.serve'; policy: number | null; checksum?: string; status: number } & PersonFacts)

@@ -51,11 +51,11 @@ interface Entry {
 }
 
 const UNCOUNTED: QuotaTicket = { ok: true, answered: () => {}, done: () => {} }
-const WORDS: Readonly<Record<QuotaKind, string>> = {
-  requests_per_minute: 'requests a minute',
-  input_tokens_per_minute: 'input tokens a minute',
-  output_tokens_per_minute: 'output tokens a minute',
-  concurrent: 'requests at once',
+const WORDS: Readonly<Record<QuotaKind, readonly [counted: string, when: string]>> = {
+  requests_per_minute: ['request', 'a minute'],
+  input_tokens_per_minute: ['input token', 'a minute'],
+  output_tokens_per_minute: ['output token', 'a minute'],
+  concurrent: ['request', 'at once'],
 }
 
 /** Without an entry nothing is counted and the database is not asked. */
@@ -69,7 +69,8 @@ export function createQuotas(config: readonly QuotaConfig[], { db, observe, nowM
     refusals.set(kind, (refusals.get(kind) ?? 0) + 1)
     const seconds = Math.max(1, Math.ceil(waitMs / 1000))
     const whose = entry.pool === undefined ? '' : ` by ${entry.pool.words} together`
-    const message = `more than ${limit} ${WORDS[kind]}${whose}; try again in ${seconds} s`
+    const [counted, when] = WORDS[kind]
+    const message = `more than ${limit} ${counted}${limit === 1 ? '' : 's'} ${when}${whose}; try again in ${seconds} s`
     return { ok: false, kind, error: new GatewayError('rate_limited', message, { headers: { 'retry-after': String(seconds) } }) }
   }
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import { boolean, described, distinct, integer, list, mapping, oneOf, positive, secret, someOf, text, url } from '../std/fields.ts'
+import { boolean, described, distinct, integer, list, mapping, oneOf, positive, secret, secretUrl, someOf, text } from '../std/fields.ts'
+import { Secret } from '../std/secret.ts'
 
 const adminKey = mapping({
   id: described(text(), 'Names the key in the audit log.'),
@@ -11,14 +12,14 @@ type AdminKey = v.InferOutput<typeof adminKey>
 const keys = () => v.optional(v.pipe(list(adminKey), distinct('id', (id) => `two keys are called ${id}`)), [])
 
 const destination = mapping({
-  url: described(url(), 'Where to send it.'),
+  url: described(secretUrl(), 'Where to send it: https.'),
   kind: described(v.optional(oneOf(['webhook', 'slack']), 'webhook'), 'Signed JSON, or what Slack understands.'),
-  secret: described(v.optional(secret(16)), 'Signs the body (HMAC).'),
+  secret: described(v.optional(secret(16)), 'Signs the body of a webhook (HMAC).'),
 })
 
 const alerts = mapping({
-  thresholds: described(v.optional(someOf(positive(1000)), [75, 90, 100]), 'Percent of a cap.'),
-  destinations: described(v.optional(list(destination), []), 'Who hears of it.'),
+  thresholds: described(v.optional(someOf(positive(1000)), [75, 90, 100]), 'Percent of a limit. Of several passed at once the highest is told.'),
+  destinations: described(v.optional(v.pipe(list(destination), distinct('url', () => 'an earlier destination has the same URL', ({ url }) => (url instanceof Secret ? url.reveal() : undefined))), []), 'Who hears of it. The audit log does in any case.'),
 })
 
 const shareNoId = ({ write_keys, read_keys }: { write_keys: AdminKey[]; read_keys: AdminKey[] }) => !read_keys.some(({ id }) => write_keys.some((key) => key.id === id))
@@ -35,7 +36,7 @@ export const adminSchema = v.pipe(
     usage_retention_days: described(v.optional(integer(1), 400), 'How long the usage of single requests is kept.'),
     group_limit_mode: described(v.optional(oneOf(['min', 'max']), 'min'), 'Which limit counts for a person in several groups: the most restrictive, or the least.'),
     billing_group_tag: described(v.optional(text()), 'Beginning of the names of groups that spend is reported by, and whose pool is drawn on first.'),
-    alerts: described(v.optional(alerts), 'Who hears of a cap that fills.'),
+    alerts: described(v.optional(alerts), 'Who hears of a spend limit that fills.'),
   }),
   v.forward(v.partialCheck([['write_keys'], ['read_keys']], shareNoId, 'an id is in write_keys, too: ids must be unique'), ['read_keys']),
 )

@@ -55,6 +55,14 @@ export const url = () =>
     form('URL'),
   )
 
+/** A URL that is a credential, as those of webhooks are: kept to the letter, never printed. */
+export const secretUrl = () =>
+  v.pipe(
+    secret(),
+    v.check((value) => isWebUrl(value.reveal()), 'must be an absolute http or https URL without user name, password or fragment'),
+    form('secret URL'),
+  )
+
 /** A URL that paths are put behind. */
 export const baseUrl = () => v.pipe(url(), v.check((value) => !value.includes('?'), 'must not have a query: paths are put behind it'))
 

@@ -130,7 +130,7 @@ describe('a gateway with quotas', () => {
       const first = answered(token)
       while (world.upstream.requests.length === before) await Bun.sleep(5)
       const second = await send(token)
-      expect([second.status, second.headers.get('retry-after'), await second.json()]).toEqual([429, '1', expect.objectContaining({ error: { type: 'rate_limit_error', message: 'more than 1 requests at once; try again in 1 s' } })])
+      expect([second.status, second.headers.get('retry-after'), await second.json()]).toEqual([429, '1', expect.objectContaining({ error: { type: 'rate_limit_error', message: 'more than 1 request at once; try again in 1 s' } })])
       goOn.resolve()
       expect((await first)[0]).toBe(200)
       expect((await answered(token))[0]).toBe(200)

@@ -90,9 +90,6 @@ describe('what this version does not serve yet', () => {
   })
 
   test.each<[string, Values, string]>([
-    ['admin', { admin: {} }, 'admin: spend limits are kept; this version does not enforce them, and has no reports and no alerts'],
-    ['enforcement', { admin: {}, enforcement: { reserve: true } }, 'enforcement: accepted; caps are not enforced by this version'],
-    ['pricing', { pricing: { multiplier: 0.9 } }, 'pricing: accepted; spend is not counted by this version'],
     ['workloads', { service_identities: [{ name: 'ci', issuer: 'https://ci.example', audience: 'gw', match: { sub: 'x' } }] }, 'service_identities: accepted; workload sign-in is not served by this version'],
     ['several issuers', { oidc: [{ ...OIDC, name: 'a' }, { ...OIDC, name: 'b' }] }, 'oidc: accepted; this version signs in with the first issuer, https://idp.example.com, alone'],
   ])('is said of %s', (_, changes, sentence) => {

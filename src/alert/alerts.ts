@@ -1,0 +1,96 @@
+// Alerts of spend limits that fill: looked for every few seconds, delivered in the background.
+import type { Database } from '../db/connect.ts'
+import type { GuardedFetch } from '../egress/guarded-fetch.ts'
+import type { MetricFamily } from '../observe/metrics.ts'
+import type { Observe } from '../observe/events.ts'
+import type { LimitsOfCounter } from './alert.ts'
+import { deliverBatch, DELIVERY_OUTCOMES, type DeliverDeps, type DeliveryOutcome } from './deliver.ts'
+import { toDestination, type Destination, type DestinationConfig } from './destination.ts'
+import { forgetAlerts } from './store.ts'
+import { watchOnce } from './watch.ts'
+
+export interface AlertsConfig {
+  /** Percent of a limit. */
+  readonly thresholds: readonly number[]
+  readonly destinations: readonly DestinationConfig[]
+}
+
+export interface AlertsDeps {
+  db: Database
+  fetch: GuardedFetch
+  observe: Observe
+  limitsOf: LimitsOfCounter
+  /** For tests: everything happens that much oftener. */
+  everyMs?: { watch: number; deliver: number }
+  backOffSeconds?: DeliverDeps['backOffSeconds']
+}
+
+export interface Alerts {
+  start(): void
+  metrics(): MetricFamily[]
+  /** Lets what is being sent come to its end, for a few seconds. What is queued stays queued. */
+  stop(): Promise<void>
+}
+
+const EVERY_MS = { watch: 5000, deliver: 1000 }
+const FORGET_EVERY_MS = 600_000
+const FAREWELL_MS = 3000
+
+export function createAlerts({ thresholds, destinations: configured }: AlertsConfig, { db, fetch, observe, limitsOf, everyMs = EVERY_MS, backOffSeconds }: AlertsDeps): Alerts {
+  const destinations = configured.map(toDestination)
+  const outcomes = new Map<DeliveryOutcome, number>(DELIVERY_OUTCOMES.map((outcome) => [outcome, 0]))
+  const ending = new AbortController()
+  const timers: Timer[] = []
+  const underWay = new Set<Promise<void>>()
+  let passed = 0
+  let isStopping = false
+  const deliverDeps: DeliverDeps = { db, fetch, observe, counted: (outcome) => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1), signal: ending.signal, ...(backOffSeconds && { backOffSeconds }) }
+
+  async function watch(): Promise<void> {
+    passed += (await watchOnce({ db, observe, thresholds, destinations, limitsOf })).length
+  }
+
+  async function deliver(destination: Destination): Promise<void> {
+    while (!isStopping && (await deliverBatch(destination, deliverDeps)));
+  }
+
+  async function forget(): Promise<void> {
+    const dropped = await forgetAlerts(db, destinations.map(({ id }) => id))
+    if (dropped > 0) observe({ op: 'warn', message: `alerts: ${dropped} deliveries to destinations that are not configured any more were dropped` })
+  }
+
+  /** One round after the other: a slow one is not overtaken. */
+  function every(ms: number, work: () => Promise<void>, repeat: string): void {
+    let isBusy = false
+    const round = async () => {
+      if (isBusy || isStopping) return
+      isBusy = true
+      const running = work().catch((error: Error) => observe({ op: 'warn', message: `alerts: ${error.message}`, repeat }))
+      underWay.add(running)
+      await running
+      underWay.delete(running)
+      isBusy = false
+    }
+    timers.push(setInterval(round, ms))
+    void round()
+  }
+
+  return {
+    start() {
+      every(everyMs.watch, watch, 'alert.watch')
+      for (const destination of destinations) every(everyMs.deliver, () => deliver(destination), 'alert.deliver')
+      every(FORGET_EVERY_MS, forget, 'alert.forget')
+    },
+    metrics: () => [
+      { name: 'gatehouse_alerts_total', type: 'counter', help: 'Thresholds of spend limits that this process saw pass first.', samples: [{ labels: {}, value: passed }] },
+      { name: 'gatehouse_alert_deliveries_total', type: 'counter', help: 'Deliveries of alerts by what became of them; postponed ones are tried again.', samples: [...outcomes].map(([outcome, value]) => ({ labels: { outcome }, value })) },
+    ],
+    async stop() {
+      isStopping = true
+      for (const timer of timers) clearInterval(timer)
+      await Promise.race([Promise.all(underWay), Bun.sleep(FAREWELL_MS)])
+      ending.abort()
+      await Promise.race([Promise.all(underWay), Bun.sleep(FAREWELL_MS)])
+    },
+  }
+}
