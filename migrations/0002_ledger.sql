@@ -52,7 +52,7 @@ create table usage (
   request_id uuid not null,
   seq smallint not null,
   started_at timestamptz not null,
-  -- message; or compaction, advisor_message: work beside the answer, counted apart from it
+  -- message; or compaction, advisor_message, declined_message: work beside the answer, counted apart from it
   kind text not null,
   issuer text not null,
   sub text not null,
@@ -213,7 +213,7 @@ begin
 
   for entry in select value from jsonb_array_elements(batch) loop
     request_id := (entry->>'request_id')::uuid;
-    amount := (entry->>'held')::bigint;
+    amount := case when jsonb_array_length(entry->'counters') > 0 then (entry->>'held')::bigint else 0 end;
     started_at := moment;
     admitted := true;
     sums := '[]';

@@ -146,6 +146,14 @@ describe('admission', () => {
     expect(admitted).toEqual([true, true, true, false, false, false])
   })
 
+  test('of somebody without a limit holds nothing on any counter', async () => {
+    const one = request()
+    expect((await admit(one, { held: 500 })).isAdmitted).toBe(true)
+    expect(await totals()).toEqual(standing(0, 0, { holds: 1 }))
+    await settle(one, 10)
+    expect(await totals()).toEqual(standing(1, 10))
+  })
+
   // T208: each costs 100 of 1000; two replicas, one statement a request
   test.each([
     ['one by one', 1],

@@ -33,6 +33,8 @@ export interface TestUpstream {
   requests: RecordedRequest[]
   /** Scripts for the next requests, in order; afterwards the default answer. */
   enqueue(...scripts: Script[]): void
+  /** Scripts that nobody came for. */
+  forget(): void
   connections(): number
   stop(): Promise<void>
 }
@@ -99,6 +101,7 @@ export async function startUpstream(otherwise: Script = byDefault): Promise<Test
     url: `http://127.0.0.1:${port}`,
     requests,
     enqueue: (...more) => void scripts.push(...more),
+    forget: () => void scripts.splice(0),
     connections: () => sockets.size,
     stop: () =>
       new Promise((resolve) => {
