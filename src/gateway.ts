@@ -18,7 +18,8 @@ import { listenForMetrics } from './http/metrics-listener.ts'
 import { createPipeline } from './http/pipeline.ts'
 import { contextOf } from './http/request-context.ts'
 import { listen, type Listener } from './http/server.ts'
-import { createLedger, type LedgerTiming } from './ledger/ledger.ts'
+import { createLedger, type Ledger, type LedgerTiming } from './ledger/ledger.ts'
+import { ledgerMetrics } from './ledger/ledger-metrics.ts'
 import { createModelTable } from './models/resolve.ts'
 import type { Observe } from './observe/events.ts'
 import type { OAuthDeps } from './oauth/deps.ts'
@@ -130,7 +131,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     observe,
   })
   if (config.listen.metrics !== undefined) {
-    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...parts.quotas.metrics(), ...(parts.alerts?.metrics() ?? []), ...telemetryMetrics(parts.telemetry.reports())])
+    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...ledgerMetrics(parts.ledger.state(), parts.nowMs()), ...parts.quotas.metrics(), ...(parts.alerts?.metrics() ?? []), ...telemetryMetrics(parts.telemetry.reports())])
     cleanUp.push(metrics.stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
@@ -194,7 +195,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, quotas, alerts, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, ledger, quotas, alerts, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** The limits of administrators, known to this replica from here on. */
@@ -208,14 +209,20 @@ async function startSpend(admin: AdminConfig, db: Database, observe: Observe, cl
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
-function factsFor({ relay, telemetry, nowMs, requireAdmin }: { relay: Relay; telemetry: TelemetryRelay; nowMs: () => number; requireAdmin: RequireAdmin }) {
+function factsFor({ relay, ledger, telemetry, nowMs, requireAdmin }: { relay: Relay; ledger: Ledger; telemetry: TelemetryRelay; nowMs: () => number; requireAdmin: RequireAdmin }) {
   return async (request: Request) => {
     await requireAdmin(request.headers, { ...contextOf(request), method: request.method, path: '/readyz' })
     return {
       upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()),
+      ledger: ledgerFacts(ledger, nowMs()),
       collectors: telemetry.reports().map(({ name, held, heldBytes, trouble }) => ({ name, held, held_bytes: heldBytes, ...(trouble === undefined ? {} : { trouble }) })),
     }
   }
+}
+
+function ledgerFacts(ledger: Ledger, nowMs: number) {
+  const { running, waiting, oldestMs, setAside, unanswered } = ledger.state()
+  return { requests_held: running, settlements_waiting: waiting, lag_seconds: oldestMs === undefined ? 0 : Math.round((nowMs - oldestMs) / 1000), set_aside: setAside, checks_unanswered: unanswered }
 }
 
 interface Running {

@@ -40,6 +40,8 @@ export interface LedgerState extends SettleState {
   readonly admissions: { readonly batches: number; readonly entries: number }
   /** Requests of dead processes that were settled here. */
   readonly swept: number
+  /** Admissions without an answer in time. */
+  readonly unanswered: number
 }
 
 /** `full`: more is waiting to be written than may be kept in memory; a request that ran now might never be. */
@@ -89,6 +91,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   const running = new Set<string>()
   const unsettled = new Map<string, bigint>()
   let swept = 0
+  let unanswered = 0
   let aliveSinceMs = nowMs()
   let isDown = false
 
@@ -150,7 +153,10 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     async admit({ requestId, person, pools, counters, reserves, conservative }) {
       if (queue.state.waiting >= mostWaiting) throw new LedgerUnavailable('full', `${mostWaiting} settlements wait for the database`)
       // One asks on behalf of all whether the database is back; the others do not wait for it.
-      if (isDown && admissions.isBusy()) throw new LedgerUnavailable('unreachable', 'the database does not answer')
+      if (isDown && admissions.isBusy()) {
+        unanswered++
+        throw new LedgerUnavailable('unreachable', 'the database does not answer')
+      }
       const request = ledgerRequest({ requestId, person, pools, startedAt: new Date() }, { seen: false })
       const entry = { requestId, counters, held: reserves ? executionCost(conservative) : 0n, conservative: { request, rows: [ledgerRow(requestId, 1, conservative)] } }
       running.add(requestId)
@@ -164,6 +170,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
         running.delete(requestId)
         if (!(error instanceof TimeoutError || error instanceof DatabaseError)) throw error
         isDown = true
+        unanswered++
         throw new LedgerUnavailable('unreachable', error.message)
       }
     },
@@ -182,7 +189,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     read: (counters) => readCounters(db, counters, READ_MS),
     unsettled: (key) => unsettled.get(key) ?? 0n,
     flush: queue.flush,
-    state: () => ({ ...queue.state, running: running.size, admissions: admissions.counts, swept }),
+    state: () => ({ ...queue.state, running: running.size, admissions: admissions.counts, swept, unanswered }),
     async stop() {
       clearInterval(beats)
       clearInterval(housekeeping)
