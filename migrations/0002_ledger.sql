@@ -146,7 +146,8 @@ create table usage_hour (
 create index usage_hour_person on usage_hour (issuer, sub, hour);
 
 -- Makes the partitions of this month and the next two. Replicas that do so at once wait for each other.
-create function usage_make_partitions() returns void language plpgsql as $$
+-- What waits for a lock on a table makes everybody behind it wait: a later try does.
+create function usage_make_partitions() returns void language plpgsql set lock_timeout = '2s' as $$
 declare
   first_day date;
 begin
@@ -164,7 +165,7 @@ $$;
 select usage_make_partitions();
 
 -- Deletes what is kept long enough: days of single requests, months of spend, days of names after somebody was last seen.
-create function spend_forget(usage_days integer, spend_months integer, identity_days integer) returns void language plpgsql as $$
+create function spend_forget(usage_days integer, spend_months integer, identity_days integer) returns void language plpgsql set lock_timeout = '2s' as $$
 declare
   oldest timestamptz := spend_clock() - make_interval(days => usage_days);
   oldest_spend date := (date_trunc('month', spend_clock() at time zone 'UTC') - make_interval(months => spend_months))::date;

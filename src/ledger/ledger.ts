@@ -123,8 +123,13 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     else unsettled.delete(debt.key)
   }
 
-  await makePartitions(db)
+  // A month without a partition of its own has a place all the same.
+  await makePartitions(db).catch(housekeepingFailed)
   await markAlive(db, processId)
+
+  function housekeepingFailed(error: Error): void {
+    observe({ op: 'warn', message: `usage ledger: housekeeping: ${error.message}`, repeat: 'ledger.housekeeping' })
+  }
 
   async function beat(): Promise<void> {
     await markAlive(db, processId)
@@ -147,7 +152,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     aliveSinceMs = nowMs()
     observe({ op: 'warn', message: `usage ledger: ${error.message}`, repeat: 'ledger.beat' })
   })
-  const housekeeping = every(HOUSEKEEPING_MS, () => makePartitions(db).then(() => forget(db, retention)), (error) => observe({ op: 'warn', message: `usage ledger: housekeeping: ${error.message}`, repeat: 'ledger.housekeeping' }))
+  const housekeeping = every(HOUSEKEEPING_MS, () => makePartitions(db).then(() => forget(db, retention)), housekeepingFailed)
 
   return {
     async admit({ requestId, person, pools, counters, reserves, conservative }) {
@@ -199,18 +204,23 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   }
 }
 
-const MOST_TRIES = 3
+const MOST_TRIES = 4
 /** Deadlock, serialization failure. */
 const COLLIDED = /^(40001|40P01)$/
+const PAUSE_MS = 30
 
-/** Admission may be repeated: a hold that is there already is found again. */
+/**
+ * Admission may be repeated: a hold that is there already is found again. A connection that broke is worth another at
+ * once, because a request that is not written down is lost with its process.
+ */
 async function withRetries<value>(work: () => Promise<value>): Promise<value> {
   for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (tries === MOST_TRIES || !(error instanceof DatabaseError && COLLIDED.test(error.sqlState ?? ''))) throw error
-      await Bun.sleep(Math.random() * 20 * tries)
+      const isPassing = error instanceof DatabaseError && (error.code === 'unreachable' || COLLIDED.test(error.sqlState ?? ''))
+      if (tries === MOST_TRIES || !isPassing) throw error
+      await Bun.sleep(PAUSE_MS * tries * (0.5 + Math.random()))
     }
   }
 }

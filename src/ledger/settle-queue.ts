@@ -54,7 +54,9 @@ export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sl
   let isStopped = false
   let pauseMs = 0
   const counts = { batches: 0, settled: 0, setAside: 0 }
-  const flushes = new Set<() => void>()
+  /** How many were ever added, and how many of those are done with. */
+  let [added, done] = [0, 0]
+  const flushes = new Set<{ upTo: number; resolve: () => void }>()
 
   async function work(): Promise<void> {
     if (isBusy) return
@@ -70,7 +72,8 @@ export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sl
       }
       pauseMs = 0
       queue = queue.slice(written)
-      if (queue.length === 0) for (const resolve of flushes) resolve()
+      done += written
+      for (const flush of flushes) if (flush.upTo <= done) flush.resolve()
     }
     isBusy = false
   }
@@ -99,18 +102,17 @@ export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sl
 
   return {
     add(settlement) {
+      added++
       queue.push({ settlement, sinceMs: nowMs() })
       void work()
     },
     async flush(limitMs) {
-      if (queue.length === 0) return true
-      let resolve = () => {}
-      const empty = new Promise<true>((done) => {
-        resolve = () => done(true)
-        flushes.add(resolve)
-      })
-      const inTime = await Promise.race([empty, sleep(limitMs).then(() => false)])
-      flushes.delete(resolve)
+      if (done === added) return true
+      const { promise, resolve } = Promise.withResolvers<boolean>()
+      const flush = { upTo: added, resolve: () => resolve(true) }
+      flushes.add(flush)
+      const inTime = await Promise.race([promise, sleep(limitMs).then(() => false)])
+      flushes.delete(flush)
       return inTime
     },
     get state() {

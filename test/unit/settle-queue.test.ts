@@ -69,15 +69,22 @@ describe('settlements', () => {
   })
 })
 
-test('a flush ends when everything is written', async () => {
-  const world = queueOn(() => undefined)
-  expect(await world.queue.flush(1)).toBe(true)
-  const gate = Promise.withResolvers<void>()
-  const queue = createSettleQueue({ settle: () => gate.promise, ended: () => {}, setAside: () => {}, troubled: () => {}, nowMs: () => 7 })
+test('a flush ends when what was there is written, and does not wait for what came later', async () => {
+  expect(await queueOn(() => undefined).queue.flush(1)).toBe(true)
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const sent: string[][] = []
+  const settle = (batch: readonly Settlement[]) => {
+    sent.push(batch.map(({ requestId }) => requestId))
+    return (gates[sent.length - 1] as PromiseWithResolvers<void>).promise
+  }
+  const queue = createSettleQueue({ settle, ended: () => {}, setAside: () => {}, troubled: () => {}, nowMs: () => 7 })
   queue.add(settlement('r0'))
   expect(queue.state).toMatchObject({ waiting: 1, oldestMs: 7 })
   expect(await queue.flush(5)).toBe(false)
   const flushed = queue.flush(10_000)
-  gate.resolve()
-  expect(await flushed).toBe(true)
+  queue.add(settlement('r1'))
+  gates[0]?.resolve()
+  expect([await flushed, queue.state.waiting]).toEqual([true, 1])
+  gates[1]?.resolve()
+  expect([await queue.flush(10_000), sent]).toEqual([true, [['r0'], ['r1']]])
 })
