@@ -11,6 +11,7 @@ import type { Observe } from './observe/events.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { relayRoutes } from './relay/routes.ts'
+import { reportRoutes } from './report/routes.ts'
 import { telemetryRoutes } from './telemetry/routes.ts'
 
 export interface Parts {
@@ -21,6 +22,7 @@ export interface Parts {
   relay: Parameters<typeof relayRoutes>[0]
   telemetry: Parameters<typeof telemetryRoutes>[0]
   explain: Parameters<typeof explainRoutes>[0]
+  report: Parameters<typeof reportRoutes>[0]
 }
 
 /** The router. What nobody mounted is 404; what throws is rendered without its text. */
@@ -44,4 +46,5 @@ export function createApp(parts: Parts): AnyElysia {
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
     .use(telemetryRoutes(parts.telemetry)) // /v1/metrics /v1/logs /v1/traces
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
+    .use(reportRoutes(parts.report)) //   /v1/organizations/usage_report/* cost_report analytics/cost
 }

@@ -1,0 +1,275 @@
+import { sql, type SQL } from 'drizzle-orm'
+import type { Dimension, Filters } from './dimensions.ts'
+import { WIDTH_MS } from './moment.ts'
+import { readsRequests, type CostLine, type CostType, type LedgerQuery, type LedgerRow, type PersonDay, type Place } from './query.ts'
+import type { ReportDatabase } from './report-database.ts'
+
+/** The server ends a statement sooner: this is for when it does not answer at all. */
+const DEADLINE = { deadlineMs: 25_000 }
+
+/** The clock of money, in milliseconds since the epoch. */
+export async function readClock(db: ReportDatabase): Promise<number> {
+  const [row] = await db.run<{ now: Date | string }>(sql`select spend_clock() as now`, DEADLINE)
+  return new Date((row as { now: Date | string }).now).getTime()
+}
+
+/** Which rows come next, and how many at most. */
+export interface Part {
+  readonly after?: Place | undefined
+  readonly limit: number
+  /** From the last bucket to the first; within a bucket by key all the same. */
+  readonly descending?: boolean
+  /** Leaves out people whose names are forgotten. */
+  readonly withoutForgotten?: boolean
+}
+
+/** Rows in the order of bucket and key, after a place. */
+export async function readLedger(db: ReportDatabase, query: LedgerQuery, { after, limit, descending = false, withoutForgotten = false }: Part): Promise<LedgerRow[]> {
+  const rows = await db.run<RawRow>(
+    sql`select ${shown(query)} ${named(totals(query))}
+      where ${isAfter(after, descending)} and ${kept(withoutForgotten)} order by a.bucket ${direction(descending)}, a.key collate "C" limit ${limit}::int`,
+    DEADLINE,
+  )
+  return rows.map(ledgerRow)
+}
+
+/** Rows by cost, after the cost and place of the last one read; costs that are equal in the order of their place. */
+export async function readByCost(db: ReportDatabase, query: LedgerQuery, { after, limit, descending = true, withoutForgotten = false }: Omit<Part, 'after'> & { after?: { cost: bigint; place: Place } | undefined }): Promise<LedgerRow[]> {
+  const cost = after && sql`${String(after.cost)}::numeric`
+  const isNext = cost === undefined ? sql`true` : sql`(a.cost ${descending ? sql`<` : sql`>`} ${cost} or a.cost = ${cost} and ${isAfter(after?.place)})`
+  const rows = await db.run<RawRow>(
+    sql`select ${shown(query)} ${named(totals(query))}
+      where ${isNext} and ${kept(withoutForgotten)} order by a.cost ${direction(descending)}, a.bucket, a.key collate "C" limit ${limit}::int`,
+    DEADLINE,
+  )
+  return rows.map(ledgerRow)
+}
+
+/**
+ * Costs by kind of token, in the order of bucket and key. What a kind cost is its tokens at the stored rate, whole
+ * nano-dollars; what these are short of the sum of the rows' cost, or beyond it, is put on the largest of them.
+ */
+export async function readCostLines(db: ReportDatabase, query: LedgerQuery, { after, limit }: Pick<Part, 'after' | 'limit'>): Promise<CostLine[]> {
+  const rows = await db.run<RawRow & { cost_type: CostType; token_type: string | null }>(
+    sql`select ${shown(query)}, a.cost_type, a.token_type ${named(lines(query))}
+      where ${isAfter(after)} order by a.bucket, a.key collate "C" limit ${limit}::int`,
+    DEADLINE,
+  )
+  return rows.map((row) => ({ place: placeOf(row), of: facts(row), costType: row.cost_type, tokenType: row.token_type, cost: BigInt(row.cost) }))
+}
+
+/** People and clients of one day in the order of issuer, sub and client, after a place. Sessions are of the single requests, as long as these are kept. */
+export async function readPersonDays(db: ReportDatabase, { day, after, limit }: { day: number; after?: readonly string[] | undefined; limit: number }): Promise<PersonDay[]> {
+  const [from, to] = [moment(day), moment(day + WIDTH_MS['1d'])]
+  const rows = await db.run<Omit<PersonDay, 'sessions'> & { sessions: string | number }>(
+    sql`with by_model as (
+        select issuer, sub, client, model, sum(input_tokens) as input, sum(output_tokens) as output, sum(cache_read_tokens) as cache_read,
+          sum(cache_write_5m_tokens + cache_write_1h_tokens) as cache_creation, sum(cost) as cost
+        from usage_hour where hour >= ${from} and hour < ${to} group by 1, 2, 3, 4
+      ), chosen as (
+        select issuer, sub, client, jsonb_agg(jsonb_build_object('model', model, 'input', input::text, 'output', output::text, 'cacheRead', cache_read::text,
+          'cacheCreation', cache_creation::text, 'cost', cost::text) order by model) as models
+        from by_model where array[issuer, sub, client] collate "C" > ${texts(after ?? [])} group by 1, 2, 3
+        order by array[issuer, sub, client] collate "C" limit ${limit}::int
+      ), counted as (
+        select issuer, sub, client, count(distinct session) as sessions from usage
+        where started_at >= ${from} and started_at < ${to} and session is not null and (issuer, sub) in (select issuer, sub from chosen) group by 1, 2, 3
+      )
+      select issuer, sub, client, models, p.email, coalesce(sessions, 0) as sessions
+      from chosen left join counted using (issuer, sub, client) left join person p using (issuer, sub)
+      order by array[issuer, sub, client] collate "C"`,
+    DEADLINE,
+  )
+  return rows.map((row) => ({ ...row, sessions: Number(row.sessions) }))
+}
+
+interface RawRow {
+  bucket: Date | string
+  key: readonly string[]
+  issuer: string | null
+  user: string | null
+  email: string | null
+  name: string | null
+  forgotten: boolean
+  [column: string]: unknown
+  cost: string
+}
+
+/** The columns of the ledger, and of the hours, that something is broken out by. */
+const COLUMN: { readonly [dimension in Dimension]: SQL } = {
+  user: sql`u.sub`,
+  group: sql`m.name`,
+  model: sql`u.model`,
+  upstream: sql`u.upstream`,
+  client: sql`u.client`,
+  session: sql`u.session`,
+  speed: sql`u.speed`,
+  inference_geo: sql`u.inference_geo`,
+  service_tier: sql`u.service_tier`,
+}
+
+const NAME: { readonly [dimension in Dimension]: SQL } = {
+  user: sql`"user"`,
+  group: sql`"group"`,
+  model: sql`model`,
+  upstream: sql`upstream`,
+  client: sql`client`,
+  session: sql`session`,
+  speed: sql`speed`,
+  inference_geo: sql`inference_geo`,
+  service_tier: sql`service_tier`,
+}
+
+const ALL = Object.keys(COLUMN) as Dimension[]
+const SUMS = ['requests', 'failed_requests', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'web_searches', 'cost', 'estimated_cost'] as const
+const TOKENS = sql`sum(u.input_tokens) as input_tokens, sum(u.output_tokens) as output_tokens, sum(u.cache_read_tokens) as cache_read_tokens, sum(u.cache_write_5m_tokens) as cache_write_5m_tokens,
+  sum(u.cache_write_1h_tokens) as cache_write_1h_tokens, sum(u.web_searches) as web_searches, sum(u.cost) as cost`
+const SUMS_OF_HOURS = sql`sum(u.requests) as requests, sum(u.failed_requests) as failed_requests, ${TOKENS}, sum(u.estimated_cost) as estimated_cost`
+const SUMS_OF_REQUESTS = sql`count(*) filter (where u.kind = 'message') as requests, count(*) filter (where u.kind = 'message' and u.status >= 400) as failed_requests, ${TOKENS},
+  coalesce(sum(u.cost) filter (where u.estimated), 0) as estimated_cost`
+
+function totals(query: LedgerQuery): SQL {
+  const isRaw = readsRequests(query)
+  return sql`select ${bucket(query)} as bucket, ${columns(query.by)}, ${isRaw ? SUMS_OF_REQUESTS : SUMS_OF_HOURS}
+    ${rows(query)} group by ${positions(query.by)}`
+}
+
+/** Rates are few: tokens are summed up for each, and the rest is arithmetic on a few rows. */
+function lines(query: LedgerQuery): SQL {
+  const implied = IMPLIED.filter((dimension) => !query.by.includes(dimension))
+  const by = [...query.by, ...implied]
+  const rates = sql`u.rate_input, u.rate_output, u.rate_cache_read, u.rate_cache_write_5m, u.rate_cache_write_1h, u.rate_web_search`
+  const names = sql.join(ALL.map((dimension) => NAME[dimension]), sql`, `)
+  const linesOf = ALL.map((dimension) => (implied.includes(dimension) ? sql`case when cost_type = 'tokens' then ${NAME[dimension]} end as ${NAME[dimension]}` : NAME[dimension]))
+  return sql`with priced as (
+      select ${bucket(query)} as bucket, ${columns(by)}, ${TOKENS}, ${rates} ${rows(query)} group by ${positions(by)}, ${rates}
+    ), line as (
+      select bucket, issuer, ${sql.join(linesOf, sql`, `)}, cost_type, token_type, amount from priced p, lateral (
+        select cost_type, token_type, part + case when row_number() over (order by part desc, at) = 1 then p.cost - sum(part) over () else 0 end as amount
+        from (values
+          (1, 'tokens', 'uncached_input_tokens', div(p.input_tokens * p.rate_input, 1000000)),
+          (2, 'tokens', 'output_tokens', div(p.output_tokens * p.rate_output, 1000000)),
+          (3, 'tokens', 'cache_read_input_tokens', div(p.cache_read_tokens * p.rate_cache_read, 1000000)),
+          (4, 'tokens', 'cache_creation.ephemeral_5m_input_tokens', div(p.cache_write_5m_tokens * p.rate_cache_write_5m, 1000000)),
+          (5, 'tokens', 'cache_creation.ephemeral_1h_input_tokens', div(p.cache_write_1h_tokens * p.rate_cache_write_1h, 1000000)),
+          (6, 'web_search', null, p.web_searches * p.rate_web_search)
+        ) as paid (at, cost_type, token_type, part)
+      ) as parts where amount <> 0
+    )
+    select bucket, issuer, ${names}, cost_type, token_type, sum(amount) as cost from line group by bucket, issuer, ${names}, cost_type, token_type`
+}
+
+/** A line says these of its tokens without being asked, as Anthropic's does. */
+const IMPLIED: readonly Dimension[] = ['model', 'service_tier', 'inference_geo']
+
+function bucket({ width, span }: LedgerQuery): SQL {
+  if (width === 'all') return sql`${moment(span.from)}`
+  return sql`date_bin(${`${WIDTH_MS[width] / 1000} seconds`}::interval, u.at, '2000-01-01T00:00:00Z')`
+}
+
+/** A column for each dimension, null where it is not broken out by that. An empty text says as little as none. */
+function columns(by: readonly Dimension[]): SQL {
+  const shownAs = ALL.map((dimension) => sql`${by.includes(dimension) ? sql`nullif(${COLUMN[dimension]}, '')` : sql`null::text`} as ${NAME[dimension]}`)
+  return sql.join([sql`${by.includes('user') ? sql`u.issuer` : sql`null::text`} as issuer`, ...shownAs], sql`, `)
+}
+
+/** The rows of the span that the filters let through; several for one row where it counts for several groups. */
+function rows(query: LedgerQuery): SQL {
+  const [table, time] = readsRequests(query) ? [sql`usage`, sql`started_at`] : [sql`usage_hour`, sql`hour`]
+  const joined = query.by.includes('group') ? sql`left join (${memberships(query)}) m on m.id = u.group_set` : sql``
+  return sql`from (select *, ${time} as at from ${table}) u ${joined} where u.at >= ${moment(query.span.from)} and u.at < ${moment(query.span.to)} ${conditions(query.filters)}`
+}
+
+/** The groups that a row with this set of groups counts for. */
+function memberships({ groupTag, filters: { group = [] } }: LedgerQuery): SQL {
+  const wanted = group.length === 0 ? sql`` : sql`where g.name in (${elements(group)})`
+  if (groupTag === undefined) return sql`select s.id, g.name from group_set s, lateral (select distinct name from jsonb_array_elements_text(s.groups) name) g ${wanted}`
+  return sql`select s.id, g.name from group_set s, lateral (select min(name collate "C") as name from jsonb_array_elements_text(s.groups) name where starts_with(name, ${groupTag}::text)) g ${wanted}`
+}
+
+function conditions(filters: Filters): SQL {
+  const each = (Object.entries(filters) as [Dimension, readonly string[]][]).filter(([, values]) => values.length > 0)
+  return sql.join(each.map(([dimension, values]) => sql`and ${dimension === 'group' ? isMember(values) : sql`${COLUMN[dimension]} in (${elements(values)})`}`), sql` `)
+}
+
+function isMember(groups: readonly string[]): SQL {
+  return sql`u.group_set in (select s.id from group_set s, jsonb_array_elements_text(s.groups) name where name in (${elements(groups)}))`
+}
+
+/** Joined to who people are, under the names that `RawRow` has. */
+function named(aggregate: SQL): SQL {
+  return sql`from (
+      select r.*, array[coalesce(issuer, ''), ${sql.join(ALL.map((dimension) => sql`coalesce(${NAME[dimension]}, '')`), sql`, `)}]${EXTRA_KEY} as key from (${aggregate}) r
+    ) a left join person p on p.issuer = a.issuer and p.sub = a."user"`
+}
+
+/** Lines of a cost are told apart by what was paid for, too. */
+const EXTRA_KEY = sql` || array[coalesce(to_jsonb(r)->>'cost_type', ''), coalesce(to_jsonb(r)->>'token_type', '')]`
+
+function shown(query: LedgerQuery): SQL {
+  const sums = query.described ? ['cost'] : SUMS
+  return sql`a.bucket, to_jsonb(a.key) as key, a.issuer, ${sql.join(ALL.map((dimension) => sql`a.${NAME[dimension]}`), sql`, `)}, p.email, p.name,
+    a."user" is not null and p.email is null and p.name is null as forgotten, ${sql.join(sums.map((name) => sql.raw(`a.${name}`)), sql`, `)}`
+}
+
+function kept(withoutForgotten: boolean): SQL {
+  return withoutForgotten ? sql`(a."user" is null or p.email is not null or p.name is not null)` : sql`true`
+}
+
+function isAfter(place: Place | undefined, descending = false): SQL {
+  if (place === undefined) return sql`true`
+  const [bucket, key] = [moment(place.bucket), texts(place.key)]
+  return sql`(a.bucket ${descending ? sql`<` : sql`>`} ${bucket} or a.bucket = ${bucket} and a.key collate "C" > ${key})`
+}
+
+function direction(descending: boolean): SQL {
+  return descending ? sql`desc` : sql`asc`
+}
+
+/** Positions of the bucket and of what it is broken out by among the columns: a name would mean the table's own column. */
+function positions(by: readonly Dimension[]): SQL {
+  const ofDimensions = by.map((dimension) => ALL.indexOf(dimension) + 3)
+  return sql.raw([1, ...(by.includes('user') ? [2] : []), ...ofDimensions].join(', '))
+}
+
+function moment(ms: number): SQL {
+  return sql`${new Date(ms).toISOString()}::timestamptz`
+}
+
+function elements(values: readonly string[]): SQL {
+  return sql`select jsonb_array_elements_text(${JSON.stringify(values)}::text::jsonb)`
+}
+
+function texts(values: readonly string[]): SQL {
+  return sql`array(select value from jsonb_array_elements_text(${JSON.stringify(values)}::text::jsonb) with ordinality as given (value, place) order by place)`
+}
+
+function ledgerRow(row: RawRow): LedgerRow {
+  const sum = (name: (typeof SUMS)[number]) => BigInt(row[name] as string)
+  return {
+    place: placeOf(row),
+    of: facts(row),
+    sums: {
+      requests: sum('requests'),
+      failedRequests: sum('failed_requests'),
+      inputTokens: sum('input_tokens'),
+      outputTokens: sum('output_tokens'),
+      cacheReadTokens: sum('cache_read_tokens'),
+      cacheWrite5mTokens: sum('cache_write_5m_tokens'),
+      cacheWrite1hTokens: sum('cache_write_1h_tokens'),
+      webSearches: sum('web_searches'),
+      cost: sum('cost'),
+      estimatedCost: sum('estimated_cost'),
+    },
+  }
+}
+
+function placeOf({ bucket, key }: RawRow): Place {
+  return { bucket: new Date(bucket).getTime(), key }
+}
+
+function facts(row: RawRow): LedgerRow['of'] {
+  const { user, email, name, forgotten } = row
+  const of = Object.fromEntries(ALL.map((dimension) => [dimension, (row[dimension] as string | null) ?? null])) as Record<Dimension, string | null>
+  return { ...of, user, email, name, forgotten }
+}
