@@ -26,7 +26,7 @@ export interface Part {
 /** Rows in the order of bucket and key, after a place. */
 export async function readLedger(db: ReportDatabase, query: LedgerQuery, { after, limit, descending = false, withoutForgotten = false }: Part): Promise<LedgerRow[]> {
   const rows = await db.run<RawRow>(
-    sql`select ${shown(query)} ${named(totals(query))}
+    sql`select ${shown(query)} ${named(query)}
       where ${isAfter(after, descending)} and ${kept(withoutForgotten)} order by a.bucket ${direction(descending)}, a.key collate "C" limit ${limit}::int`,
     DEADLINE,
   )
@@ -38,7 +38,7 @@ export async function readByCost(db: ReportDatabase, query: LedgerQuery, { after
   const cost = after && sql`${String(after.cost)}::numeric`
   const isNext = cost === undefined ? sql`true` : sql`(a.cost ${descending ? sql`<` : sql`>`} ${cost} or a.cost = ${cost} and ${isAfter(after?.place)})`
   const rows = await db.run<RawRow>(
-    sql`select ${shown(query)} ${named(totals(query))}
+    sql`select ${shown(query)} ${named(query)}
       where ${isNext} and ${kept(withoutForgotten)} order by a.cost ${direction(descending)}, a.bucket, a.key collate "C" limit ${limit}::int`,
     DEADLINE,
   )
@@ -51,7 +51,7 @@ export async function readByCost(db: ReportDatabase, query: LedgerQuery, { after
  */
 export async function readCostLines(db: ReportDatabase, query: LedgerQuery, { after, limit }: Pick<Part, 'after' | 'limit'>): Promise<CostLine[]> {
   const rows = await db.run<RawRow & { cost_type: CostType; token_type: string | null }>(
-    sql`select ${shown(query)}, a.cost_type, a.token_type ${named(lines(query))}
+    sql`select ${shown(query)}, a.cost_type, a.token_type ${named(query)}
       where ${isAfter(after)} order by a.bucket, a.key collate "C" limit ${limit}::int`,
     DEADLINE,
   )
@@ -98,11 +98,13 @@ interface RawRow {
 /** The columns of the ledger, and of the hours, that something is broken out by. */
 const COLUMN: { readonly [dimension in Dimension]: SQL } = {
   user: sql`u.sub`,
-  group: sql`m.name`,
+  // A row has a set of them: see perSet.
+  group: sql`null::text`,
   model: sql`u.model`,
   upstream: sql`u.upstream`,
   client: sql`u.client`,
-  session: sql`u.session`,
+  // Nullable; an empty one says as little as none.
+  session: sql`nullif(u.session, '')`,
   speed: sql`u.speed`,
   inference_geo: sql`u.inference_geo`,
   service_tier: sql`u.service_tier`,
@@ -121,70 +123,71 @@ const NAME: { readonly [dimension in Dimension]: SQL } = {
 }
 
 const ALL = Object.keys(COLUMN) as Dimension[]
+const NAMES = sql.join(ALL.map((dimension) => NAME[dimension]), sql`, `)
 const SUMS = ['requests', 'failed_requests', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'web_searches', 'cost', 'estimated_cost'] as const
-const TOKENS = sql`sum(u.input_tokens) as input_tokens, sum(u.output_tokens) as output_tokens, sum(u.cache_read_tokens) as cache_read_tokens, sum(u.cache_write_5m_tokens) as cache_write_5m_tokens,
-  sum(u.cache_write_1h_tokens) as cache_write_1h_tokens, sum(u.web_searches) as web_searches, sum(u.cost) as cost`
-const SUMS_OF_HOURS = sql`sum(u.requests) as requests, sum(u.failed_requests) as failed_requests, ${TOKENS}, sum(u.estimated_cost) as estimated_cost`
-const SUMS_OF_REQUESTS = sql`count(*) filter (where u.kind = 'message') as requests, count(*) filter (where u.kind = 'message' and u.status >= 400) as failed_requests, ${TOKENS},
-  coalesce(sum(u.cost) filter (where u.estimated), 0) as estimated_cost`
+const SUM_EACH = sql.join(SUMS.map((name) => sql.raw(`sum(${name}) as ${name}`)), sql`, `)
+/** A single request in the columns of an hour. */
+const AS_HOURS = sql`*, (kind = 'message')::int as requests, (kind = 'message' and status >= 400)::int as failed_requests, case when estimated then cost else 0 end as estimated_cost`
+const RATES = sql`rate_input, rate_output, rate_cache_read, rate_cache_write_5m, rate_cache_write_1h, rate_web_search`
 
 function totals(query: LedgerQuery): SQL {
-  const isRaw = readsRequests(query)
-  return sql`select ${bucket(query)} as bucket, ${columns(query.by)}, ${isRaw ? SUMS_OF_REQUESTS : SUMS_OF_HOURS}
-    ${rows(query)} group by ${positions(query.by)}`
+  if (!query.by.includes('group')) return perSet(query)
+  const positions = sql.raw(Array.from({ length: ALL.length + 2 }, (_, at) => at + 1).join(', '))
+  return sql`select bucket, issuer, ${sql.join(ALL.map((dimension) => (dimension === 'group' ? sql`m.name as "group"` : NAME[dimension])), sql`, `)}, ${SUM_EACH}
+    from (${perSet(query)}) s ${joinGroups(query)} group by ${positions}`
 }
 
 /** Rates are few: tokens are summed up for each, and the rest is arithmetic on a few rows. */
 function lines(query: LedgerQuery): SQL {
   const implied = IMPLIED.filter((dimension) => !query.by.includes(dimension))
-  const by = [...query.by, ...implied]
-  const rates = sql`u.rate_input, u.rate_output, u.rate_cache_read, u.rate_cache_write_5m, u.rate_cache_write_1h, u.rate_web_search`
-  const names = sql.join(ALL.map((dimension) => NAME[dimension]), sql`, `)
-  const linesOf = ALL.map((dimension) => (implied.includes(dimension) ? sql`case when cost_type = 'tokens' then ${NAME[dimension]} end as ${NAME[dimension]}` : NAME[dimension]))
-  return sql`with priced as (
-      select ${bucket(query)} as bucket, ${columns(by)}, ${TOKENS}, ${rates} ${rows(query)} group by ${positions(by)}, ${rates}
-    ), line as (
-      select bucket, issuer, ${sql.join(linesOf, sql`, `)}, cost_type, token_type, amount from priced p, lateral (
-        select cost_type, token_type, part + case when row_number() over (order by part desc, at) = 1 then p.cost - sum(part) over () else 0 end as amount
+  const isGrouped = query.by.includes('group')
+  const shownAs = ALL.map((dimension) => (implied.includes(dimension) ? sql`case when cost_type = 'tokens' then ${NAME[dimension]} end as ${NAME[dimension]}` : isGrouped && dimension === 'group' ? sql`m.name as "group"` : NAME[dimension]))
+  return sql`with priced as (${perSet(query, implied, RATES)}), line as (
+      select bucket, issuer, ${sql.join(shownAs, sql`, `)}, cost_type, token_type, amount from priced s ${isGrouped ? joinGroups(query) : sql``} cross join lateral (
+        select cost_type, token_type, part + case when row_number() over (order by part desc, at) = 1 then s.cost - sum(part) over () else 0 end as amount
         from (values
-          (1, 'tokens', 'uncached_input_tokens', div(p.input_tokens * p.rate_input, 1000000)),
-          (2, 'tokens', 'output_tokens', div(p.output_tokens * p.rate_output, 1000000)),
-          (3, 'tokens', 'cache_read_input_tokens', div(p.cache_read_tokens * p.rate_cache_read, 1000000)),
-          (4, 'tokens', 'cache_creation.ephemeral_5m_input_tokens', div(p.cache_write_5m_tokens * p.rate_cache_write_5m, 1000000)),
-          (5, 'tokens', 'cache_creation.ephemeral_1h_input_tokens', div(p.cache_write_1h_tokens * p.rate_cache_write_1h, 1000000)),
-          (6, 'web_search', null, p.web_searches * p.rate_web_search)
+          (1, 'tokens', 'uncached_input_tokens', div(s.input_tokens * s.rate_input, 1000000)),
+          (2, 'tokens', 'output_tokens', div(s.output_tokens * s.rate_output, 1000000)),
+          (3, 'tokens', 'cache_read_input_tokens', div(s.cache_read_tokens * s.rate_cache_read, 1000000)),
+          (4, 'tokens', 'cache_creation.ephemeral_5m_input_tokens', div(s.cache_write_5m_tokens * s.rate_cache_write_5m, 1000000)),
+          (5, 'tokens', 'cache_creation.ephemeral_1h_input_tokens', div(s.cache_write_1h_tokens * s.rate_cache_write_1h, 1000000)),
+          (6, 'web_search', null, s.web_searches * s.rate_web_search)
         ) as paid (at, cost_type, token_type, part)
       ) as parts where amount <> 0
     )
-    select bucket, issuer, ${names}, cost_type, token_type, sum(amount) as cost from line group by bucket, issuer, ${names}, cost_type, token_type`
+    select bucket, issuer, ${NAMES}, cost_type, token_type, sum(amount) as cost from line group by bucket, issuer, ${NAMES}, cost_type, token_type`
 }
 
 /** A line says these of its tokens without being asked, as Anthropic's does. */
 const IMPLIED: readonly Dimension[] = ['model', 'service_tier', 'inference_geo']
 
-function bucket({ width, span }: LedgerQuery): SQL {
-  if (width === 'all') return sql`${moment(span.from)}`
-  return sql`date_bin(${`${WIDTH_MS[width] / 1000} seconds`}::interval, u.at, '2000-01-01T00:00:00Z')`
+/**
+ * The sums of the rows that the filters let through. Where it is broken out by group, one row for each set of groups: a
+ * set becomes its groups when the rows are few. Each other dimension has a column, null where it is not broken out by that.
+ * Bucket by bucket: the planner knows how many models there are, and would sort millions of rows by an expression of time.
+ */
+function perSet(query: LedgerQuery, beside: readonly Dimension[] = [], rates = sql``): SQL {
+  const { width, span, by, filters, described } = query
+  const own = ALL.filter((dimension) => dimension !== 'group' && (by.includes(dimension) || beside.includes(dimension)))
+  const shownAs = ALL.map((dimension) => sql`${own.includes(dimension) ? COLUMN[dimension] : sql`null::text`} as ${NAME[dimension]}`)
+  const table = readsRequests(query) ? sql`(select started_at as at, ${AS_HOURS} from usage)` : sql`(select hour as at, * from usage_hour)`
+  const sets = by.includes('group')
+  // By position: a name would mean the table's own column.
+  const positions = [...(own.includes('user') ? [1] : []), ...own.map((dimension) => ALL.indexOf(dimension) + 2), ...(sets ? [ALL.length + 2] : [])]
+  const grouped = sql.join([...positions.map((position) => sql.raw(String(position))), ...(described ? [rates] : [])], sql`, `)
+  const step = sql`${`${(width === 'all' ? Math.max(1000, span.to - span.from) : WIDTH_MS[width]) / 1000} seconds`}::interval`
+  return sql`select bucket, s.* from generate_series(${moment(span.from)}, ${moment(span.to - 1)}, ${step}) bucket cross join lateral (
+      select ${own.includes('user') ? sql`u.issuer` : sql`null::text`} as issuer, ${sql.join(shownAs, sql`, `)}, ${sets ? sql`u.group_set` : sql`null::uuid`} as group_set, ${SUM_EACH} ${described ? sql`, ${rates}` : sql``}
+      from ${table} u where u.at >= bucket and u.at < bucket + ${step} ${conditions(filters)}
+      ${positions.length > 0 || described ? sql`group by ${grouped}` : sql`having count(*) > 0`}
+    ) s`
 }
 
-/** A column for each dimension, null where it is not broken out by that. An empty text says as little as none. */
-function columns(by: readonly Dimension[]): SQL {
-  const shownAs = ALL.map((dimension) => sql`${by.includes(dimension) ? sql`nullif(${COLUMN[dimension]}, '')` : sql`null::text`} as ${NAME[dimension]}`)
-  return sql.join([sql`${by.includes('user') ? sql`u.issuer` : sql`null::text`} as issuer`, ...shownAs], sql`, `)
-}
-
-/** The rows of the span that the filters let through; several for one row where it counts for several groups. */
-function rows(query: LedgerQuery): SQL {
-  const [table, time] = readsRequests(query) ? [sql`usage`, sql`started_at`] : [sql`usage_hour`, sql`hour`]
-  const joined = query.by.includes('group') ? sql`left join (${memberships(query)}) m on m.id = u.group_set` : sql``
-  return sql`from (select *, ${time} as at from ${table}) u ${joined} where u.at >= ${moment(query.span.from)} and u.at < ${moment(query.span.to)} ${conditions(query.filters)}`
-}
-
-/** The groups that a row with this set of groups counts for. */
-function memberships({ groupTag, filters: { group = [] } }: LedgerQuery): SQL {
-  const wanted = group.length === 0 ? sql`` : sql`where g.name in (${elements(group)})`
-  if (groupTag === undefined) return sql`select s.id, g.name from group_set s, lateral (select distinct name from jsonb_array_elements_text(s.groups) name) g ${wanted}`
-  return sql`select s.id, g.name from group_set s, lateral (select min(name collate "C") as name from jsonb_array_elements_text(s.groups) name where starts_with(name, ${groupTag}::text)) g ${wanted}`
+/** The groups that a set of groups counts for; null for none. */
+function joinGroups({ groupTag, filters: { group = [] } }: LedgerQuery): SQL {
+  const each = sql`select s.id, name from group_set s, lateral (select distinct name from jsonb_array_elements_text(s.groups) name) g ${group.length === 0 ? sql`` : sql`where name in (${elements(group)})`}`
+  const tagged = sql`select s.id, (select min(name collate "C") from jsonb_array_elements_text(s.groups) name where starts_with(name, ${groupTag ?? ''}::text)) as name from group_set s`
+  return sql`left join (with membership as materialized (${groupTag === undefined ? each : tagged}) select id, nullif(name, '') as name from membership) m on m.id = s.group_set`
 }
 
 function conditions(filters: Filters): SQL {
@@ -196,15 +199,12 @@ function isMember(groups: readonly string[]): SQL {
   return sql`u.group_set in (select s.id from group_set s, jsonb_array_elements_text(s.groups) name where name in (${elements(groups)}))`
 }
 
-/** Joined to who people are, under the names that `RawRow` has. */
-function named(aggregate: SQL): SQL {
-  return sql`from (
-      select r.*, array[coalesce(issuer, ''), ${sql.join(ALL.map((dimension) => sql`coalesce(${NAME[dimension]}, '')`), sql`, `)}]${EXTRA_KEY} as key from (${aggregate}) r
-    ) a left join person p on p.issuer = a.issuer and p.sub = a."user"`
+/** Joined to who people are, under the names that `RawRow` has. The key tells the rows of a bucket apart. */
+function named(query: LedgerQuery): SQL {
+  const told = [...ALL.filter((dimension) => query.by.includes(dimension) || (query.described && IMPLIED.includes(dimension))).map((dimension) => NAME[dimension]), ...(query.by.includes('user') ? [sql`issuer`] : [])]
+  const key = [sql`''`, ...told, ...(query.described ? [sql`cost_type`, sql`token_type`] : [])].map((column) => sql`coalesce(${column}, '')`)
+  return sql`from (select r.*, array[${sql.join(key, sql`, `)}] as key from (${query.described ? lines(query) : totals(query)}) r) a left join person p on p.issuer = a.issuer and p.sub = a."user"`
 }
-
-/** Lines of a cost are told apart by what was paid for, too. */
-const EXTRA_KEY = sql` || array[coalesce(to_jsonb(r)->>'cost_type', ''), coalesce(to_jsonb(r)->>'token_type', '')]`
 
 function shown(query: LedgerQuery): SQL {
   const sums = query.described ? ['cost'] : SUMS
@@ -224,12 +224,6 @@ function isAfter(place: Place | undefined, descending = false): SQL {
 
 function direction(descending: boolean): SQL {
   return descending ? sql`desc` : sql`asc`
-}
-
-/** Positions of the bucket and of what it is broken out by among the columns: a name would mean the table's own column. */
-function positions(by: readonly Dimension[]): SQL {
-  const ofDimensions = by.map((dimension) => ALL.indexOf(dimension) + 3)
-  return sql.raw([1, ...(by.includes('user') ? [2] : []), ...ofDimensions].join(', '))
 }
 
 function moment(ms: number): SQL {
