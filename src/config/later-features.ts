@@ -4,7 +4,7 @@ import type { GatewayConfig } from './schema.ts'
 export function laterFeatures(config: GatewayConfig): string[] {
   const { admin, enforcement, pricing, quotas, service_identities, oidc } = config
   const sentences: [unknown, string][] = [
-    [admin, 'admin: accepted; spend limits, reports and the admin API are not served by this version'],
+    [admin, 'admin: accepted; spend limits are not served by this version'],
     [enforcement.reserve || enforcement.fail_closed_on_error, 'enforcement: accepted; caps are not enforced by this version'],
     [pricing.multiplier !== 1 || pricing.overrides.length > 0, 'pricing: accepted; spend is not counted by this version'],
     [quotas.length, 'quotas: accepted; not enforced by this version'],

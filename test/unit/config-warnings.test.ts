@@ -90,7 +90,7 @@ describe('what this version does not serve yet', () => {
   })
 
   test.each<[string, Values, string]>([
-    ['admin', { admin: {} }, 'admin: accepted; spend limits, reports and the admin API are not served by this version'],
+    ['admin', { admin: {} }, 'admin: accepted; spend limits are not served by this version'],
     ['enforcement', { admin: {}, enforcement: { reserve: true } }, 'enforcement: accepted; caps are not enforced by this version'],
     ['pricing', { pricing: { multiplier: 0.9 } }, 'pricing: accepted; spend is not counted by this version'],
     ['quotas', { quotas: [{ match: {}, concurrent: 1 }] }, 'quotas: accepted; not enforced by this version'],
