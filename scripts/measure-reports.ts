@@ -60,17 +60,18 @@ async function fill(): Promise<void> {
   await sql`insert into person (issuer, sub, email, name, groups) select 'https://idp.example.com', 'user' || n, 'user' || n || '@example.com', 'User ' || n, '[]' from generate_series(0, ${PEOPLE - 1}::int) n`
   await sql`insert into group_set (id, groups) select md5('set' || n)::uuid, jsonb_build_array('everybody', 'team-' || n, 'site-' || n % 5) from generate_series(0, 39) n`
   await sql.unsafe(`create table usage_2026_08_measured partition of usage for values from ('2026-08-01Z') to ('2026-09-01Z')`).catch(() => {})
-  // Working hours of working days, people of different zeal, mostly one model.
+  // In the order of time, as it comes about: working hours of working days, people of different zeal, mostly one model.
   await sql`insert into usage
     select gen_random_uuid(), 0, at, 'message', 'https://idp.example.com', 'user' || person, md5('set' || person % 40)::uuid, person || '-' || day || '-' || n % 4, case when n % 20 = 0 then 'desktop' else 'claude-cli' end,
       '2.1.330', model, model, upstream, 'bedrock', model, 'eu-west-1', null, 20 + n % 900, 50 + n % 1500, 30000 + n % 60000, n % 3000, 0, 0, (n % 500 = 0)::int, 'standard', 'not_available', 'standard', 200, 'completed', n % 100 = 0,
       900, 9000, 'list', rate, rate * 5, rate / 10, rate * 5 / 4, rate * 2, 10000000,
       ((20 + n % 900) * rate + (50 + n % 1500) * rate * 5 + (30000 + n % 60000) * rate / 10 + (n % 3000) * rate * 5 / 4) / 1000000 + (n % 500 = 0)::int * 10000000
     from (
-      select n, floor(power(random(), 1.5) * ${PEOPLE})::int as person, day, '2026-08-01Z'::timestamptz + make_interval(days => day, secs => 7 * 3600 + random() * 11 * 3600) as at,
+      select n, floor(power(random(), 1.5) * ${PEOPLE})::int as person, day, '2026-08-01Z'::timestamptz + make_interval(days => day, secs => 7 * 3600 + into_day * 11 * 3600) as at,
         case when n % 10 < 7 then 'claude-sonnet-5' when n % 10 < 9 then 'claude-haiku-4-5' else 'claude-opus-5-5' end as model,
         case when n % 10 < 7 then 3000000000 when n % 10 < 9 then 1000000000 else 5000000000 end as rate, case when n % 50 = 0 then 'vertex' else 'bedrock' end as upstream
-      from generate_series(1, ${executions}::int) n, lateral (select (array[2,3,4,5,6,9,10,11,12,13,16,17,18,19,20,23,24,25,26,27,30])[1 + floor(random() * 21 + n * 0)::int] as day) d
+      from generate_series(0, ${executions - 1}::int) n, lateral (select n * 21.0 / ${executions}::int as position) p,
+        lateral (select (array[2,3,4,5,6,9,10,11,12,13,16,17,18,19,20,23,24,25,26,27,30])[1 + floor(position)::int] as day, (position - floor(position))::float8 as into_day) d
     ) made`
   await sql`insert into usage_hour
     select date_trunc('hour', started_at, 'UTC'), issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier, count(*), 0, sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),

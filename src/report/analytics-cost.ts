@@ -29,11 +29,11 @@ export function analyticsCost(parameters: Parameters, { now, groupTag, canonical
   const orderBy = (parameters.choice('order_by', ['amount', 'list_amount', 'time'] as const) ?? 'amount') === 'time' ? 'time' : 'cost'
   const descending = (parameters.choice('order', ['asc', 'desc'] as const) ?? (orderBy === 'time' ? 'asc' : 'desc')) === 'desc'
   const withoutForgotten = parameters.choice('exclude_deleted_users', ['true', 'false']) === 'true'
-  const query: LedgerQuery = { span, width: width ?? 'all', by, filters, groupTag }
+  const query: Query = { span, width: width ?? 'all', by, filters, groupTag, sums: ['cost', 'requests'] }
   const limit = parameters.whole('limit', { least: 1, most: 1000, otherwise: 20 })
   const token = parameters.one('page')
   const question = ['analytics', starting, ending, width, by, filters, orderBy, descending, withoutForgotten]
-  const read = (db: ReportDatabase, of: LedgerQuery, after: Position | undefined, most: number) => {
+  const read = (db: ReportDatabase, of: Query, after: Position | undefined, most: number) => {
     const part = { limit: most, descending, withoutForgotten }
     return orderBy === 'time' ? readLedger(db, of, { ...part, after: after?.place }) : readByCost(db, of, { ...part, after: after && { cost: BigInt(after.cost), place: after.place } })
   }
@@ -47,7 +47,7 @@ export function analyticsCost(parameters: Parameters, { now, groupTag, canonical
       const asked = { ...query, span: { from: span.from, to: position?.to ?? span.to } }
       const found = await read(db, asked, position, limit + 1)
       const shown = found.slice(0, limit)
-      const next = found.length > limit ? tokens.make(question, positionOf(shown.at(-1) as LedgerRow, asked.span.to)) : null
+      const next = found.length > limit ? tokens.make(question, positionOf(shown.at(-1) as Row, asked.span.to)) : null
       return { data: shown.map((row) => record(row, asked)), has_more: next !== null, next_page: next, data_refreshed_at: new Date(now).toISOString() }
     },
     async *rows(db) {
@@ -55,11 +55,14 @@ export function analyticsCost(parameters: Parameters, { now, groupTag, canonical
         const found = await read(db, query, after, ROWS_AT_ONCE)
         yield found.map((row) => cells(row, query))
         if (found.length < ROWS_AT_ONCE) break
-        after = positionOf(found.at(-1) as LedgerRow, span.to)
+        after = positionOf(found.at(-1) as Row, span.to)
       }
     },
   }
 }
+
+type Query = LedgerQuery<'cost' | 'requests'>
+type Row = LedgerRow<'cost' | 'requests'>
 
 interface Position {
   readonly cost: string
@@ -67,11 +70,11 @@ interface Position {
   readonly to: number
 }
 
-function positionOf({ sums, place }: LedgerRow, to: number): Position {
+function positionOf({ sums, place }: Row, to: number): Position {
   return { cost: String(sums.cost), place, to }
 }
 
-function record({ place, of, sums }: LedgerRow, { span, width, by }: LedgerQuery) {
+function record({ place, of, sums }: Row, { span, width, by }: Query) {
   return {
     ...bounds(place.bucket, span.to, width),
     group: {
@@ -103,7 +106,7 @@ function record({ place, of, sums }: LedgerRow, { span, width, by }: LedgerQuery
 
 const COLUMNS = ['starting_at', 'ending_at', 'user_id', 'email_address', 'name', 'rbac_group_id', 'model', 'speed', 'inference_geo', 'service_tier', 'amount', 'currency', 'requests']
 
-function cells({ place, of, sums }: LedgerRow, { span, width }: LedgerQuery): Cell[] {
+function cells({ place, of, sums }: Row, { span, width }: Query): Cell[] {
   const { starting_at, ending_at } = bounds(place.bucket, span.to, width)
   return [starting_at, ending_at, of.user, of.email, of.name, of.group, of.model, of.speed, of.inference_geo, of.service_tier, decimalCents(sums.cost, 6), 'USD', sums.requests]
 }

@@ -2,7 +2,7 @@
 import type { Cell } from './csv.ts'
 import { ABSENT, COLUMNS, DIMENSIONS, FILTERS, type Dimension, type Filters } from './dimensions.ts'
 import type { Parameters } from './parameters.ts'
-import type { LedgerRow } from './query.ts'
+import type { Of } from './query.ts'
 
 /** The dimensions of `group_by[]`; what a gateway has none of is accepted and adds nothing. `others` belong to the report. */
 export function readDimensions(parameters: Parameters, others: readonly string[] = []): readonly Dimension[] {
@@ -15,8 +15,6 @@ export function readFilters(parameters: Parameters, canonicalModel: (spelling: s
   const filters = Object.fromEntries(DIMENSIONS.map((dimension) => [dimension, parameters.many(FILTERS[dimension])])) as Required<Filters>
   return { ...filters, model: filters.model.map(canonicalModel) }
 }
-
-type Of = LedgerRow['of']
 
 /** The fields of every dimension; null for those that it is not broken out by. */
 export function dimensionFields(of: Of): Record<string, string | null> {

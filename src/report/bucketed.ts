@@ -29,10 +29,12 @@ export interface Bucket {
 }
 
 /** One answer is made in memory and written at once. */
-export const MOST_RESULTS = 10_000
+const MOST_RESULTS = 10_000
 /** Single requests are many: nobody reads a year of them. */
-export const MOST_DAYS_OF_REQUESTS = 31
-export const MOST_DAYS_OF_CSV = 400
+const MOST_DAYS_OF_REQUESTS = 31
+/** A page reads fewer of them, so that it comes in time. */
+const DAYS_OF_REQUESTS_AT_ONCE = 7
+const MOST_DAYS_OF_CSV = 400
 
 /** Throws `invalid_request` for a span that would be read for too long. */
 export function bucketed<row extends { readonly place: Place }>(report: Bucketed<row>): Report {
@@ -53,13 +55,13 @@ export function bucketed<row extends { readonly place: Place }>(report: Bucketed
 
 const TOO_MANY_REQUESTS = `starting_at: more than ${MOST_DAYS_OF_REQUESTS} days before ending_at, and minutes, sessions and descriptions are read from single requests; ask for a month at a time, or without them`
 
-/** A page: as many buckets as asked for, or fewer when they hold very many results. Buckets in which nothing happened are there, empty. */
+/** A page: as many buckets as asked for, or fewer when they hold very many results or are read from very many requests. Buckets in which nothing happened are there, empty. */
 async function page<row extends { readonly place: Place }>(db: ReportDatabase, tokens: PageTokens, report: Bucketed<row>): Promise<{ data: Bucket[]; has_more: boolean; next_page: string | null }> {
   const { query, limit, question } = report
   const widthMs = WIDTH_MS[query.width]
   // An end that was not given is now, and stays so from page to page.
   const [from, to] = report.page === undefined ? [query.span.from, query.span.to] : (tokens.read(question, report.page) as [number, number])
-  const asked = Math.min(to, from + limit * widthMs)
+  const asked = Math.min(to, from + limit * widthMs, readsRequests(query) ? from + DAYS_OF_REQUESTS_AT_ONCE * DAY_MS : to)
   const found = await report.read(db, { ...query, span: { from, to: asked } }, { limit: MOST_RESULTS + 1 })
   // A bucket that is not complete goes on the next page.
   const end = found.length > MOST_RESULTS ? (found.at(-1) as row).place.bucket : asked

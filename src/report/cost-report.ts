@@ -14,6 +14,9 @@ export const COST_PARAMETERS = ['starting_at', 'ending_at', 'bucket_width', 'gro
 
 const LIMIT = { least: 1, most: 31, otherwise: 7 }
 const WIDTH = '1d'
+const COST = ['cost'] as const
+/** What a rate is for. */
+const PRICED = ['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'web_searches', 'cost'] as const
 
 /** Throws `invalid_request` as `parameter: reason`. */
 export function costReport(parameters: Parameters, { now, groupTag, canonicalModel, modelName }: ReportFacts): Report {
@@ -26,11 +29,11 @@ export function costReport(parameters: Parameters, { now, groupTag, canonicalMod
   const beside = described ? (['model', 'service_tier', 'inference_geo'] as const).filter((dimension) => !by.includes(dimension)) : []
   return bucketed({
     name: 'cost',
-    query: { span, width: WIDTH, by, filters, groupTag, described },
+    query: { span, width: WIDTH, by, filters, groupTag, described, sums: described ? PRICED : COST },
     limit: parameters.whole('limit', LIMIT),
     question: ['cost', starting, ending, by, filters, described],
     page: parameters.one('page'),
-    read: described ? readCostLines : async (db, query, part) => (await readLedger(db, query, part)).map(undescribed),
+    read: described ? readCostLines : async (db, query, part) => (await readLedger(db, { ...query, sums: COST }, part)).map(undescribed),
     result: (line) => ({
       currency: 'USD',
       amount: decimalCents(line.cost),
@@ -46,7 +49,7 @@ export function costReport(parameters: Parameters, { now, groupTag, canonicalMod
   })
 }
 
-function undescribed({ place, of, sums }: LedgerRow): CostLine {
+function undescribed({ place, of, sums }: LedgerRow<'cost'>): CostLine {
   return { place, of, costType: 'tokens', tokenType: null, cost: sums.cost }
 }
 

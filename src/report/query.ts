@@ -2,7 +2,10 @@
 import type { Dimension, Filters } from './dimensions.ts'
 import type { Span, Width } from './moment.ts'
 
-export interface LedgerQuery {
+/** Columns that are summed up. Nano-dollars, tokens, numbers of. */
+export type Sum = 'requests' | 'failed_requests' | 'input_tokens' | 'output_tokens' | 'cache_read_tokens' | 'cache_write_5m_tokens' | 'cache_write_1h_tokens' | 'web_searches' | 'cost'
+
+export interface LedgerQuery<sum extends Sum = Sum> {
   readonly span: Span
   /** `all`: the whole span is one bucket. */
   readonly width: Width | 'all'
@@ -10,6 +13,8 @@ export interface LedgerQuery {
   readonly filters: Filters
   /** A person's spend is counted for the first of their groups that begins so; without it, for each of their groups. */
   readonly groupTag: string | undefined
+  /** Each takes its time in a large ledger. */
+  readonly sums: readonly sum[]
   /** Costs by kind of token. Reads single requests. */
   readonly described?: boolean
 }
@@ -21,26 +26,14 @@ export interface Place {
   readonly key: readonly string[]
 }
 
-/** Sums of one bucket for one combination of what it is broken out by; null in `of` where it is not broken out by that. */
-export interface LedgerRow {
-  readonly place: Place
-  readonly of: Readonly<Record<Dimension, string | null>> & { readonly email: string | null; readonly name: string | null; readonly forgotten: boolean }
-  readonly sums: Sums
-}
+/** A combination of what a row is broken out by; null where it is not broken out by that. `forgotten`: a person has no name any more. */
+export type Of = Readonly<Record<Dimension, string | null>> & { readonly email: string | null; readonly name: string | null; readonly forgotten: boolean }
 
-export interface Sums {
-  readonly requests: bigint
-  readonly failedRequests: bigint
-  readonly inputTokens: bigint
-  readonly outputTokens: bigint
-  readonly cacheReadTokens: bigint
-  readonly cacheWrite5mTokens: bigint
-  readonly cacheWrite1hTokens: bigint
-  readonly webSearches: bigint
-  /** Nano-dollars. */
-  readonly cost: bigint
-  /** Nano-dollars: the part of the cost whose counts are estimates. */
-  readonly estimatedCost: bigint
+/** Sums of one bucket for one combination. */
+export interface LedgerRow<sum extends Sum = Sum> {
+  readonly place: Place
+  readonly of: Of
+  readonly sums: Readonly<Record<sum, bigint>>
 }
 
 export type CostType = 'tokens' | 'web_search'
@@ -48,7 +41,7 @@ export type CostType = 'tokens' | 'web_search'
 /** A cost by what it was paid for. */
 export interface CostLine {
   readonly place: Place
-  readonly of: LedgerRow['of']
+  readonly of: Of
   readonly costType: CostType
   /** As Anthropic's cost report names it; null for what is not tokens. */
   readonly tokenType: string | null

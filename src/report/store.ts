@@ -1,7 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm'
 import type { Dimension, Filters } from './dimensions.ts'
 import { WIDTH_MS } from './moment.ts'
-import { readsRequests, type CostLine, type CostType, type LedgerQuery, type LedgerRow, type PersonDay, type Place } from './query.ts'
+import { readsRequests, type CostLine, type CostType, type LedgerQuery, type LedgerRow, type Of, type PersonDay, type Place, type Sum } from './query.ts'
 import type { ReportDatabase } from './report-database.ts'
 
 /** The server ends a statement sooner: this is for when it does not answer at all. */
@@ -24,17 +24,17 @@ export interface Part {
 }
 
 /** Rows in the order of bucket and key, after a place. */
-export async function readLedger(db: ReportDatabase, query: LedgerQuery, { after, limit, descending = false, withoutForgotten = false }: Part): Promise<LedgerRow[]> {
+export async function readLedger<sum extends Sum>(db: ReportDatabase, query: LedgerQuery<sum>, { after, limit, descending = false, withoutForgotten = false }: Part): Promise<LedgerRow<sum>[]> {
   const rows = await db.run<RawRow>(
     sql`select ${shown(query)} ${named(query)}
       where ${isAfter(after, descending)} and ${kept(withoutForgotten)} order by a.bucket ${direction(descending)}, a.key collate "C" limit ${limit}::int`,
     DEADLINE,
   )
-  return rows.map(ledgerRow)
+  return rows.map((row) => ledgerRow(row, query.sums))
 }
 
 /** Rows by cost, after the cost and place of the last one read; costs that are equal in the order of their place. */
-export async function readByCost(db: ReportDatabase, query: LedgerQuery, { after, limit, descending = true, withoutForgotten = false }: Omit<Part, 'after'> & { after?: { cost: bigint; place: Place } | undefined }): Promise<LedgerRow[]> {
+export async function readByCost<sum extends Sum>(db: ReportDatabase, query: LedgerQuery<sum | 'cost'>, { after, limit, descending = true, withoutForgotten = false }: Omit<Part, 'after'> & { after?: { cost: bigint; place: Place } | undefined }): Promise<LedgerRow<sum | 'cost'>[]> {
   const cost = after && sql`${String(after.cost)}::numeric`
   const isNext = cost === undefined ? sql`true` : sql`(a.cost ${descending ? sql`<` : sql`>`} ${cost} or a.cost = ${cost} and ${isAfter(after?.place)})`
   const rows = await db.run<RawRow>(
@@ -42,7 +42,7 @@ export async function readByCost(db: ReportDatabase, query: LedgerQuery, { after
       where ${isNext} and ${kept(withoutForgotten)} order by a.cost ${direction(descending)}, a.bucket, a.key collate "C" limit ${limit}::int`,
     DEADLINE,
   )
-  return rows.map(ledgerRow)
+  return rows.map((row) => ledgerRow(row, query.sums))
 }
 
 /**
@@ -72,8 +72,9 @@ export async function readPersonDays(db: ReportDatabase, { day, after, limit }: 
         from by_model where array[issuer, sub, client] collate "C" > ${texts(after ?? [])} group by 1, 2, 3
         order by array[issuer, sub, client] collate "C" limit ${limit}::int
       ), counted as (
-        select issuer, sub, client, count(distinct session) as sessions from usage
-        where started_at >= ${from} and started_at < ${to} and session is not null and (issuer, sub) in (select issuer, sub from chosen) group by 1, 2, 3
+        select issuer, sub, client, count(*) as sessions from (
+          select distinct issuer, sub, client, session from usage where started_at >= ${from} and started_at < ${to} and nullif(session, '') is not null
+        ) once group by 1, 2, 3
       )
       select issuer, sub, client, models, p.email, coalesce(sessions, 0) as sessions
       from chosen left join counted using (issuer, sub, client) left join person p using (issuer, sub)
@@ -124,16 +125,14 @@ const NAME: { readonly [dimension in Dimension]: SQL } = {
 
 const ALL = Object.keys(COLUMN) as Dimension[]
 const NAMES = sql.join(ALL.map((dimension) => NAME[dimension]), sql`, `)
-const SUMS = ['requests', 'failed_requests', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'web_searches', 'cost', 'estimated_cost'] as const
-const SUM_EACH = sql.join(SUMS.map((name) => sql.raw(`sum(${name}) as ${name}`)), sql`, `)
 /** A single request in the columns of an hour. */
-const AS_HOURS = sql`*, (kind = 'message')::int as requests, (kind = 'message' and status >= 400)::int as failed_requests, case when estimated then cost else 0 end as estimated_cost`
+const AS_HOURS = sql`*, (kind = 'message')::int as requests, (kind = 'message' and status >= 400)::int as failed_requests`
 const RATES = sql`rate_input, rate_output, rate_cache_read, rate_cache_write_5m, rate_cache_write_1h, rate_web_search`
 
 function totals(query: LedgerQuery): SQL {
   if (!query.by.includes('group')) return perSet(query)
   const positions = sql.raw(Array.from({ length: ALL.length + 2 }, (_, at) => at + 1).join(', '))
-  return sql`select bucket, issuer, ${sql.join(ALL.map((dimension) => (dimension === 'group' ? sql`m.name as "group"` : NAME[dimension])), sql`, `)}, ${SUM_EACH}
+  return sql`select bucket, issuer, ${sql.join(ALL.map((dimension) => (dimension === 'group' ? sql`m.name as "group"` : NAME[dimension])), sql`, `)}, ${sumEach(query)}
     from (${perSet(query)}) s ${joinGroups(query)} group by ${positions}`
 }
 
@@ -177,10 +176,15 @@ function perSet(query: LedgerQuery, beside: readonly Dimension[] = [], rates = s
   const grouped = sql.join([...positions.map((position) => sql.raw(String(position))), ...(described ? [rates] : [])], sql`, `)
   const step = sql`${`${(width === 'all' ? Math.max(1000, span.to - span.from) : WIDTH_MS[width]) / 1000} seconds`}::interval`
   return sql`select bucket, s.* from generate_series(${moment(span.from)}, ${moment(span.to - 1)}, ${step}) bucket cross join lateral (
-      select ${own.includes('user') ? sql`u.issuer` : sql`null::text`} as issuer, ${sql.join(shownAs, sql`, `)}, ${sets ? sql`u.group_set` : sql`null::uuid`} as group_set, ${SUM_EACH} ${described ? sql`, ${rates}` : sql``}
+      select ${own.includes('user') ? sql`u.issuer` : sql`null::text`} as issuer, ${sql.join(shownAs, sql`, `)}, ${sets ? sql`u.group_set` : sql`null::uuid`} as group_set, ${sumEach(query)} ${described ? sql`, ${rates}` : sql``}
       from ${table} u where u.at >= bucket and u.at < bucket + ${step} ${conditions(filters)}
       ${positions.length > 0 || described ? sql`group by ${grouped}` : sql`having count(*) > 0`}
     ) s`
+}
+
+/** Of the table, and of sums of it. */
+function sumEach({ sums }: LedgerQuery): SQL {
+  return sql.join(sums.map((name) => sql.raw(`sum(${name}) as ${name}`)), sql`, `)
 }
 
 /** The groups that a set of groups counts for; null for none. */
@@ -207,7 +211,7 @@ function named(query: LedgerQuery): SQL {
 }
 
 function shown(query: LedgerQuery): SQL {
-  const sums = query.described ? ['cost'] : SUMS
+  const sums = query.described ? (['cost'] as const) : query.sums
   return sql`a.bucket, to_jsonb(a.key) as key, a.issuer, ${sql.join(ALL.map((dimension) => sql`a.${NAME[dimension]}`), sql`, `)}, p.email, p.name,
     a."user" is not null and p.email is null and p.name is null as forgotten, ${sql.join(sums.map((name) => sql.raw(`a.${name}`)), sql`, `)}`
 }
@@ -238,31 +242,15 @@ function texts(values: readonly string[]): SQL {
   return sql`array(select value from jsonb_array_elements_text(${JSON.stringify(values)}::text::jsonb) with ordinality as given (value, place) order by place)`
 }
 
-function ledgerRow(row: RawRow): LedgerRow {
-  const sum = (name: (typeof SUMS)[number]) => BigInt(row[name] as string)
-  return {
-    place: placeOf(row),
-    of: facts(row),
-    sums: {
-      requests: sum('requests'),
-      failedRequests: sum('failed_requests'),
-      inputTokens: sum('input_tokens'),
-      outputTokens: sum('output_tokens'),
-      cacheReadTokens: sum('cache_read_tokens'),
-      cacheWrite5mTokens: sum('cache_write_5m_tokens'),
-      cacheWrite1hTokens: sum('cache_write_1h_tokens'),
-      webSearches: sum('web_searches'),
-      cost: sum('cost'),
-      estimatedCost: sum('estimated_cost'),
-    },
-  }
+function ledgerRow<sum extends Sum>(row: RawRow, sums: readonly sum[]): LedgerRow<sum> {
+  return { place: placeOf(row), of: facts(row), sums: Object.fromEntries(sums.map((name) => [name, BigInt(row[name] as string)])) as Record<sum, bigint> }
 }
 
 function placeOf({ bucket, key }: RawRow): Place {
   return { bucket: new Date(bucket).getTime(), key }
 }
 
-function facts(row: RawRow): LedgerRow['of'] {
+function facts(row: RawRow): Of {
   const { user, email, name, forgotten } = row
   const of = Object.fromEntries(ALL.map((dimension) => [dimension, (row[dimension] as string | null) ?? null])) as Record<Dimension, string | null>
   return { ...of, user, email, name, forgotten }

@@ -25,19 +25,19 @@ export function usageReport(parameters: Parameters, { now, groupTag, canonicalMo
   const by = readDimensions(parameters)
   const filters = readFilters(parameters, canonicalModel)
   const span = spanOf({ starting: parseMoment(starting, 'starting_at'), ending: ending === undefined ? undefined : parseMoment(ending, 'ending_at'), now, width })
-  return bucketed({
+  return bucketed<LedgerRow<(typeof SUMS)[number]>>({
     name: 'usage',
-    query: { span, width, by, filters, groupTag },
+    query: { span, width, by, filters, groupTag, sums: SUMS },
     limit: parameters.whole('limit', LIMITS[width]),
     question: ['usage', starting, ending, width, by, filters],
     page: parameters.one('page'),
-    read: readLedger,
+    read: (db, query, part) => readLedger(db, { ...query, sums: SUMS }, part),
     result: ({ of, sums }) => ({
-      uncached_input_tokens: Number(sums.inputTokens),
-      cache_creation: { ephemeral_1h_input_tokens: Number(sums.cacheWrite1hTokens), ephemeral_5m_input_tokens: Number(sums.cacheWrite5mTokens) },
-      cache_read_input_tokens: Number(sums.cacheReadTokens),
-      output_tokens: Number(sums.outputTokens),
-      server_tool_use: { web_search_requests: Number(sums.webSearches) },
+      uncached_input_tokens: Number(sums.input_tokens),
+      cache_creation: { ephemeral_1h_input_tokens: Number(sums.cache_write_1h_tokens), ephemeral_5m_input_tokens: Number(sums.cache_write_5m_tokens) },
+      cache_read_input_tokens: Number(sums.cache_read_tokens),
+      output_tokens: Number(sums.output_tokens),
+      server_tool_use: { web_search_requests: Number(sums.web_searches) },
       account_id: null,
       api_key_id: null,
       workspace_id: null,
@@ -45,15 +45,13 @@ export function usageReport(parameters: Parameters, { now, groupTag, canonicalMo
       context_window: null,
       ...dimensionFields(of),
       requests: Number(sums.requests),
-      failed_requests: Number(sums.failedRequests),
+      failed_requests: Number(sums.failed_requests),
     }),
     columns: [...dimensionColumns(by), ...MEASURES],
-    cells: ({ of, sums }) => [...dimensionCells(of, by), ...measures(sums)],
+    cells: ({ of, sums }) => [...dimensionCells(of, by), ...SUMS.map((name) => sums[name])],
   })
 }
 
+/** What is summed up, in the order of a file. */
+const SUMS = ['input_tokens', 'cache_write_1h_tokens', 'cache_write_5m_tokens', 'cache_read_tokens', 'output_tokens', 'web_searches', 'requests', 'failed_requests'] as const
 const MEASURES = ['uncached_input_tokens', 'cache_creation_1h_input_tokens', 'cache_creation_5m_input_tokens', 'cache_read_input_tokens', 'output_tokens', 'web_search_requests', 'requests', 'failed_requests']
-
-function measures(sums: LedgerRow['sums']): bigint[] {
-  return [sums.inputTokens, sums.cacheWrite1hTokens, sums.cacheWrite5mTokens, sums.cacheReadTokens, sums.outputTokens, sums.webSearches, sums.requests, sums.failedRequests]
-}

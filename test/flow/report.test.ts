@@ -257,6 +257,12 @@ describe('the cost report', () => {
     },
   )
 
+  test('reads at most a week of single requests for an answer, and says that there is more', async () => {
+    const first = await ask(COST, `${AUGUST}&limit=31&group_by[]=description`)
+    expect([first.data.length, first.data.at(-1).ending_at, first.has_more]).toEqual([7, '2026-08-08T00:00:00Z', true])
+    expect((await ask(COST, `${AUGUST}&limit=31&group_by[]=description&page=${first.next_page}`)).data[0].starting_at).toBe('2026-08-08T00:00:00Z')
+  })
+
   test('counts a person for each of their groups', async () => {
     const rows = (await ask(COST, `${AUGUST}&limit=31&group_by[]=group`)).data.flatMap(({ results }: Json) => results as Json[])
     for (const group of ['eng', 'ops', 'cc-ml']) {
