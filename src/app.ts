@@ -12,6 +12,7 @@ import { oauthRoutes } from './oauth/routes.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { relayRoutes } from './relay/routes.ts'
 import { spendRoutes } from './spend/routes.ts'
+import { reportRoutes } from './report/routes.ts'
 import { telemetryRoutes } from './telemetry/routes.ts'
 
 export interface Parts {
@@ -24,6 +25,7 @@ export interface Parts {
   explain: Parameters<typeof explainRoutes>[0]
   /** Where there are administrators. */
   spend: Parameters<typeof spendRoutes>[0] | undefined
+  report: Parameters<typeof reportRoutes>[0]
 }
 
 /** The router. What nobody mounted is 404; what throws is rendered without its text. */
@@ -49,4 +51,5 @@ export function createApp(parts: Parts): AnyElysia {
     .use(telemetryRoutes(parts.telemetry)) // /v1/metrics /v1/logs /v1/traces
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
     .use(parts.spend === undefined ? new Elysia() : spendRoutes(parts.spend)) // /v1/organizations/spend_limits
+    .use(reportRoutes(parts.report)) //   /v1/organizations/usage_report/* cost_report analytics/cost
 }

@@ -114,6 +114,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
     spend: parts.spend,
+    report: { db: store.reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
   })
   const handle = createPipeline({
     limits: { maxUrlLength: config.limits.max_url_length, maxHeaderBytes: config.limits.max_request_header_bytes },

@@ -19,6 +19,8 @@ export interface ConnectOptions {
   /** Wins over the URL's, and may hold any character. */
   password?: string | undefined
   maxConnections: number
+  /** After this the server gives a statement up. */
+  statementTimeoutMs?: number
   observe: Observe
 }
 
@@ -94,7 +96,7 @@ export function connect(options: ConnectOptions): Database {
   }
 }
 
-function openPool({ username, password, maxConnections, ...options }: ConnectOptions) {
+function openPool({ username, password, maxConnections, statementTimeoutMs = 30_000, ...options }: ConnectOptions) {
   const { url, ...socket } = splitSocketDirectory(options.url)
   const client = postgres(url, {
     ...socket,
@@ -105,7 +107,7 @@ function openPool({ username, password, maxConnections, ...options }: ConnectOpt
     onnotice: () => {},
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    connection: { application_name: 'gatehouse', statement_timeout: 30_000 },
+    connection: { application_name: 'gatehouse', statement_timeout: statementTimeoutMs },
   })
   return { client, orm: drizzle(client) }
 }

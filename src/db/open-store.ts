@@ -10,32 +10,32 @@ import { migrations } from './migrations.ts'
 
 export interface Store {
   db: Database
+  /** For what reads long: it takes no connection of `db`'s, and its missed deadlines leave `db` alone. */
+  reports: Database
   close(): Promise<void>
 }
 
 /** A database that comes up together with the gateway gets this long. */
 const PATIENCE_MS = 5000
 const RETRY_MS = 500
+const REPORTS = { maxConnections: 2, statementTimeoutMs: 20_000 }
 
 /** Throws BootError that names the host, never the user or the password. */
 export async function openStore(config: StoreConfig, observe: Observe): Promise<Store> {
   const embedded = config.embedded === undefined ? undefined : await startEmbedded(config.embedded)
   const url = embedded?.url ?? config.postgres_url?.reveal() ?? ''
-  const db = connect({
-    url,
-    username: config.username,
-    password: config.password?.reveal(),
-    maxConnections: embedded?.maxConnections ?? config.max_connections,
-    observe,
-  })
+  const server = { url, username: config.username, password: config.password?.reveal(), observe }
+  const db = connect({ ...server, maxConnections: embedded?.maxConnections ?? config.max_connections })
+  // The embedded database takes one connection.
+  const reports = embedded === undefined ? connect({ ...server, ...REPORTS }) : db
   const close = async () => {
-    await db.close()
+    await Promise.all([db.close(), ...(reports === db ? [] : [reports.close()])])
     await embedded?.stop()
   }
   try {
     await reach(db, config, observe)
     await migrate(db, migrations, observe)
-    return { db, close }
+    return { db, reports, close }
   } catch (error) {
     await close()
     throw error instanceof DatabaseError ? new BootError(`store: ${whereIs(config)}: ${why(error)}`) : error

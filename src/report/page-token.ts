@@ -1,0 +1,34 @@
+// Where the next page of a report begins, sealed: a caller cannot make one, nor take one to another question.
+import { createHash } from 'node:crypto'
+import { GatewayError } from '../errors.ts'
+
+export interface Sealer {
+  seal(plaintext: string, purpose: string): string
+  open(sealed: string, purpose: string): string | undefined
+}
+
+export interface PageTokens {
+  /** `question`: everything that a page must agree on with the page before it. */
+  make(question: unknown, position: unknown): string
+  /** The position. Throws `invalid_request` for a token that was altered, or made for another question. */
+  read(question: unknown, token: string): unknown
+}
+
+const PREFIX = 'page_'
+const PURPOSE = 'report page'
+
+export function createPageTokens(sealer: Sealer): PageTokens {
+  return {
+    make: (question, position) => `${PREFIX}${sealer.seal(JSON.stringify([digest(question), position]), PURPOSE)}`,
+    read(question, token) {
+      const opened = token.startsWith(PREFIX) ? sealer.open(token.slice(PREFIX.length), PURPOSE) : undefined
+      const [of, position] = opened === undefined ? [] : (JSON.parse(opened) as [string, unknown])
+      if (of !== digest(question)) throw new GatewayError('invalid_request', 'page: not a next_page of this report, or of one with other parameters; begin again without it')
+      return position
+    },
+  }
+}
+
+function digest(question: unknown): string {
+  return createHash('sha256').update(JSON.stringify(question)).digest('base64url').slice(0, 22)
+}
