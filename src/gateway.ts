@@ -112,6 +112,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     telemetry: { relay: parts.telemetry },
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
+    me: { db: store.db, ledger: parts.ledger, spend: parts.spend },
     spend: parts.spend,
   })
   const handle = createPipeline({
@@ -194,7 +195,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, quotas, alerts, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, ledger, quotas, alerts, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** The limits of administrators, known to this replica from here on. */
