@@ -6,6 +6,7 @@ import { anthropicError } from './http/errors/anthropic.ts'
 import { adminRequestId, contextOf } from './http/request-context.ts'
 import { explainRoutes } from './explain/routes.ts'
 import { publicRoutes } from './http/routes.ts'
+import { meRoutes } from './me/routes.ts'
 import { describeError } from './observe/describe-error.ts'
 import type { Observe } from './observe/events.ts'
 import { oauthRoutes } from './oauth/routes.ts'
@@ -23,6 +24,7 @@ export interface Parts {
   relay: Parameters<typeof relayRoutes>[0]
   telemetry: Parameters<typeof telemetryRoutes>[0]
   explain: Parameters<typeof explainRoutes>[0]
+  me: Parameters<typeof meRoutes>[0]
   /** Where there are administrators. */
   spend: Parameters<typeof spendRoutes>[0] | undefined
   report: Parameters<typeof reportRoutes>[0]
@@ -49,6 +51,7 @@ export function createApp(parts: Parts): AnyElysia {
     .use(policyRoutes(parts.policy)) //   /managed/settings /user/bootstrap
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
     .use(telemetryRoutes(parts.telemetry)) // /v1/metrics /v1/logs /v1/traces
+    .use(meRoutes(parts.me)) //           /api/oauth/usage /me/usage
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
     .use(parts.spend === undefined ? new Elysia() : spendRoutes(parts.spend)) // /v1/organizations/spend_limits
     .use(reportRoutes(parts.report)) //   /v1/organizations/usage_report/* cost_report analytics/cost

@@ -113,6 +113,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     telemetry: { relay: parts.telemetry },
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
+    me: { db: store.db, ledger: parts.ledger, spend: parts.spend },
     spend: parts.spend,
     report: { db: store.reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
   })
