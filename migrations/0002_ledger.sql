@@ -145,6 +145,33 @@ create table usage_hour (
 );
 create index usage_hour_person on usage_hour (issuer, sub, hour);
 
+-- The same by day, in UTC: a month of it is a few rows for each person.
+create table usage_day (
+  day timestamptz not null,
+  issuer text not null,
+  sub text not null,
+  group_set uuid not null,
+  model text not null,
+  upstream text not null,
+  client text not null,
+  speed text not null,
+  inference_geo text not null,
+  service_tier text not null,
+  requests bigint not null,
+  failed_requests bigint not null,
+  input_tokens bigint not null,
+  output_tokens bigint not null,
+  cache_read_tokens bigint not null,
+  cache_write_5m_tokens bigint not null,
+  cache_write_1h_tokens bigint not null,
+  web_searches bigint not null,
+  cost bigint not null,
+  -- the part of the cost whose counts are estimates
+  estimated_cost bigint not null,
+  primary key (day, issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier)
+);
+create index usage_day_person on usage_day (issuer, sub, day);
+
 -- Makes the partitions of this month and the next two. Replicas that do so at once wait for each other.
 -- What waits for a lock on a table makes everybody behind it wait: a later try does.
 create function usage_make_partitions() returns void language plpgsql set lock_timeout = '2s' as $$
@@ -182,6 +209,7 @@ begin
   delete from usage_other where started_at < oldest;
   delete from spend_day where day < oldest_spend;
   delete from usage_hour where hour < least(oldest, oldest_spend::timestamp at time zone 'UTC');
+  delete from usage_day where day < least(oldest, oldest_spend::timestamp at time zone 'UTC');
   update person set email = null, name = null, groups = '[]' where last_seen_at < spend_clock() - make_interval(days => identity_days)
     and (email is not null or name is not null or groups <> '[]');
   delete from gateway_process where seen_at < now() - interval '1 day' and not exists (select from usage_hold where process_id = gateway_process.id);
@@ -251,11 +279,12 @@ begin
 end
 $$;
 
--- Settles requests: their holds end, their rows are written, counters and the ledger by hour move, once however often it
+-- Settles requests: their holds end, their rows are written, counters and the ledgers by hour and by day move, once however often it
 -- is called. `requests`: [{"request_id", "started_at", "issuer", "sub", "email", "name", "group_set", "groups", "pools", "seen"}],
 -- `started_at` being what the program believes; the hold knows better. `rows`: [{"request_id", "seq", … as in usage}].
 -- A request without rows is let go: nothing was sent. Returns how many rows are new.
 create function spend_settle(requests jsonb, rows jsonb) returns bigint language plpgsql as $$
+#variable_conflict use_column
 declare
   released jsonb;
   fresh bigint;
@@ -330,20 +359,31 @@ begin
     insert into spend_day as s (scope, scope_id, day, spent, held)
     select scope, scope_id, day, spent, held from counter where spent <> 0 or held <> 0 order by 1, 2, 3
     on conflict (scope, scope_id, day) do update set spent = s.spent + excluded.spent, held = s.held + excluded.held, updated_at = now()
+  ), summed as materialized (
+    select date_trunc('hour', started_at, 'UTC') as hour, issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier,
+      coalesce(sum(sign) filter (where kind = 'message'), 0) as requests, coalesce(sum(sign) filter (where kind = 'message' and status >= 400), 0) as failed_requests,
+      sum(sign * input_tokens) as input_tokens, sum(sign * output_tokens) as output_tokens, sum(sign * cache_read_tokens) as cache_read_tokens,
+      sum(sign * cache_write_5m_tokens) as cache_write_5m_tokens, sum(sign * cache_write_1h_tokens) as cache_write_1h_tokens, sum(sign * web_searches) as web_searches,
+      sum(sign * cost) as cost, coalesce(sum(sign * cost) filter (where estimated), 0) as estimated_cost
+    from movement group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
   ), by_hour as (
     insert into usage_hour as h
-    select date_trunc('hour', started_at, 'UTC'), issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier,
-      coalesce(sum(sign) filter (where kind = 'message'), 0), coalesce(sum(sign) filter (where kind = 'message' and status >= 400), 0), sum(sign * input_tokens), sum(sign * output_tokens),
-      sum(sign * cache_read_tokens), sum(sign * cache_write_5m_tokens), sum(sign * cache_write_1h_tokens), sum(sign * web_searches), sum(sign * cost),
-      coalesce(sum(sign * cost) filter (where estimated), 0)
-    from (select sign, started_at, issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier, kind, status, input_tokens, output_tokens,
-            cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, web_searches, cost, estimated from movement) m
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    select * from summed order by hour, issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier
     on conflict (hour, issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier) do update set
       requests = h.requests + excluded.requests, failed_requests = h.failed_requests + excluded.failed_requests, input_tokens = h.input_tokens + excluded.input_tokens,
       output_tokens = h.output_tokens + excluded.output_tokens, cache_read_tokens = h.cache_read_tokens + excluded.cache_read_tokens,
       cache_write_5m_tokens = h.cache_write_5m_tokens + excluded.cache_write_5m_tokens, cache_write_1h_tokens = h.cache_write_1h_tokens + excluded.cache_write_1h_tokens,
       web_searches = h.web_searches + excluded.web_searches, cost = h.cost + excluded.cost, estimated_cost = h.estimated_cost + excluded.estimated_cost
+  ), by_day as (
+    insert into usage_day as d
+    select date_trunc('day', hour, 'UTC'), issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier, sum(requests), sum(failed_requests),
+      sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(web_searches), sum(cost), sum(estimated_cost)
+    from summed group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    on conflict (day, issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier) do update set
+      requests = d.requests + excluded.requests, failed_requests = d.failed_requests + excluded.failed_requests, input_tokens = d.input_tokens + excluded.input_tokens,
+      output_tokens = d.output_tokens + excluded.output_tokens, cache_read_tokens = d.cache_read_tokens + excluded.cache_read_tokens,
+      cache_write_5m_tokens = d.cache_write_5m_tokens + excluded.cache_write_5m_tokens, cache_write_1h_tokens = d.cache_write_1h_tokens + excluded.cache_write_1h_tokens,
+      web_searches = d.web_searches + excluded.web_searches, cost = d.cost + excluded.cost, estimated_cost = d.estimated_cost + excluded.estimated_cost
   )
   select count(*) into fresh from written;
   return fresh;

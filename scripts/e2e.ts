@@ -2,7 +2,7 @@
 import { createTestDatabase, stopSharedServer } from '../test/support/database.ts'
 
 /** Steps of capabilities that this version validates in the configuration and does not serve. */
-const LATER = ['spend-warning', 'spend-block']
+const LATER: string[] = []
 
 const [driver = '', ...options] = process.argv.slice(2)
 const database = await createTestDatabase({ migrated: false })

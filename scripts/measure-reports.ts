@@ -46,9 +46,9 @@ const db = connect({ url: server.url, maxConnections: 2, observe: () => {} })
 try {
   await migrate(db, migrations, () => {})
   await timed('filled', fill)
-  const [counts] = await sql`select (select count(*) from usage) as executions, (select count(*) from usage_hour) as hours, (select count(distinct sub) from usage_hour) as people,
+  const [counts] = await sql`select (select count(*) from usage) as executions, (select count(*) from usage_hour) as hours, (select count(*) from usage_day) as days, (select count(distinct sub) from usage_hour) as people,
     (select sum(cost) from usage) = (select sum(cost) from usage_hour) as consistent`
-  say(`${counts?.executions} executions, ${counts?.hours} rows by hour, ${counts?.people} people, sums agree: ${counts?.consistent}`)
+  say(`${counts?.executions} executions, ${counts?.hours} rows by hour, ${counts?.days} by day, ${counts?.people} people, sums agree: ${counts?.consistent}`)
   for (const question of QUESTIONS) await measure(question)
 } finally {
   await db.close()
@@ -77,6 +77,10 @@ async function fill(): Promise<void> {
     select date_trunc('hour', started_at, 'UTC'), issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier, count(*), 0, sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),
       sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(web_searches), sum(cost), coalesce(sum(cost) filter (where estimated), 0)
     from usage group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1`
+  await sql`insert into usage_day
+    select date_trunc('day', hour, 'UTC'), issuer, sub, group_set, model, upstream, client, speed, inference_geo, service_tier, sum(requests), sum(failed_requests), sum(input_tokens), sum(output_tokens),
+      sum(cache_read_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(web_searches), sum(cost), sum(estimated_cost)
+    from usage_hour group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1`
   await sql`analyze`
 }
 

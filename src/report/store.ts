@@ -65,7 +65,7 @@ export async function readPersonDays(db: ReportDatabase, { day, after, limit }: 
     sql`with by_model as (
         select issuer, sub, client, model, sum(input_tokens) as input, sum(output_tokens) as output, sum(cache_read_tokens) as cache_read,
           sum(cache_write_5m_tokens + cache_write_1h_tokens) as cache_creation, sum(cost) as cost
-        from usage_hour where hour >= ${from} and hour < ${to} group by 1, 2, 3, 4
+        from usage_day where day >= ${from} and day < ${to} group by 1, 2, 3, 4
       ), chosen as (
         select issuer, sub, client, jsonb_agg(jsonb_build_object('model', model, 'input', input::text, 'output', output::text, 'cacheRead', cache_read::text,
           'cacheCreation', cache_creation::text, 'cost', cost::text) order by model) as models
@@ -169,7 +169,7 @@ function perSet(query: LedgerQuery, beside: readonly Dimension[] = [], rates = s
   const { width, span, by, filters, described } = query
   const own = ALL.filter((dimension) => dimension !== 'group' && (by.includes(dimension) || beside.includes(dimension)))
   const shownAs = ALL.map((dimension) => sql`${own.includes(dimension) ? COLUMN[dimension] : sql`null::text`} as ${NAME[dimension]}`)
-  const table = readsRequests(query) ? sql`(select started_at as at, ${AS_HOURS} from usage)` : sql`(select hour as at, * from usage_hour)`
+  const table = readsRequests(query) ? sql`(select started_at as at, ${AS_HOURS} from usage)` : isOfDays(query) ? sql`(select day as at, * from usage_day)` : sql`(select hour as at, * from usage_hour)`
   const sets = by.includes('group')
   // By position: a name would mean the table's own column.
   const positions = [...(own.includes('user') ? [1] : []), ...own.map((dimension) => ALL.indexOf(dimension) + 2), ...(sets ? [ALL.length + 2] : [])]
@@ -180,6 +180,11 @@ function perSet(query: LedgerQuery, beside: readonly Dimension[] = [], rates = s
       from ${table} u where u.at >= bucket and u.at < bucket + ${step} ${conditions(filters)}
       ${positions.length > 0 || described ? sql`group by ${grouped}` : sql`having count(*) > 0`}
     ) s`
+}
+
+/** Whole days are summed up already. */
+function isOfDays({ width, span: { from, to } }: LedgerQuery): boolean {
+  return width !== '1h' && width !== '1m' && [from, to].every((edge) => edge % WIDTH_MS['1d'] === 0)
 }
 
 /** Of the table, and of sums of it. */

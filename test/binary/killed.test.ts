@@ -105,7 +105,7 @@ test(`${KILLS} kills (SEED=${SEED}) lose nothing and count nothing twice`, async
   const sent = new Set(executed)
   expect(rows.filter(({ session, outcome }) => !sent.has(session) && outcome !== 'swept' && outcome !== 'client_gone' && outcome !== 'failed')).toEqual([])
   const [sums] = await sql`
-    select (select sum(cost) from usage)::text as ledger, (select sum(cost) from usage_hour)::text as hours, (select sum(spent) from spend_day where scope = 'user')::text as people,
+    select (select sum(cost) from usage)::text as ledger, (select sum(cost) from usage_hour)::text as hours, (select sum(cost) from usage_day)::text as days, (select sum(spent) from spend_day where scope = 'user')::text as people,
       (select sum(spent) from spend_day where scope = 'organization')::text as organization, (select sum(held) from spend_day)::text as held, (select count(*) from usage_hold)::int as holds`
-  expect([sums?.hours, sums?.people, sums?.organization, sums?.held, sums?.holds]).toEqual([sums?.ledger, sums?.ledger, sums?.ledger, '0', 0])
+  expect([sums?.hours, sums?.days, sums?.people, sums?.organization, sums?.held, sums?.holds]).toEqual([sums?.ledger, sums?.ledger, sums?.ledger, sums?.ledger, '0', 0])
 }, 60_000 + KILLS * 3000)

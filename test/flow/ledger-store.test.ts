@@ -19,7 +19,7 @@ afterAll(async () => {
   await database.drop()
 })
 afterEach(async () => {
-  await database.sql`truncate usage, usage_hour, usage_hold, spend_day, person, group_set, gateway_process`
+  await database.sql`truncate usage, usage_hour, usage_day, usage_hold, spend_day, person, group_set, gateway_process`
   await setClock('now()')
 })
 
@@ -44,11 +44,12 @@ const settle = (one: LedgerRequest, ...costs: number[]) => {
 async function totals() {
   const [usage] = await database.sql`select count(*)::int as rows, coalesce(sum(cost), 0)::int as cost from usage`
   const [hour] = await database.sql`select coalesce(sum(requests), 0)::int as requests, coalesce(sum(cost), 0)::int as cost from usage_hour`
+  const [ofDays] = await database.sql`select coalesce(sum(requests), 0)::int as requests, coalesce(sum(cost), 0)::int as cost from usage_day`
   const [day] = await database.sql`select coalesce(sum(spent) filter (where scope = 'user'), 0)::int as spent, coalesce(sum(spent) filter (where scope = 'organization'), 0)::int as all_spent, coalesce(sum(held), 0)::int as held from spend_day`
   const [holds] = await database.sql`select count(*)::int as holds from usage_hold`
-  return { rows: usage?.rows, cost: usage?.cost, hourRows: hour?.requests, hourCost: hour?.cost, spent: day?.spent, allSpent: day?.all_spent, held: day?.held, holds: holds?.holds }
+  return { rows: usage?.rows, cost: usage?.cost, hourRows: hour?.requests, hourCost: hour?.cost, dayRows: ofDays?.requests, dayCost: ofDays?.cost, spent: day?.spent, allSpent: day?.all_spent, held: day?.held, holds: holds?.holds }
 }
-const standing = (rows: number, cost: number, { held = 0, holds = 0 } = {}) => ({ rows, cost, hourRows: rows, hourCost: cost, spent: cost, allSpent: cost, held, holds })
+const standing = (rows: number, cost: number, { held = 0, holds = 0 } = {}) => ({ rows, cost, hourRows: rows, hourCost: cost, dayRows: rows, dayCost: cost, spent: cost, allSpent: cost, held, holds })
 
 describe('a settlement', () => {
   test('ends the hold, writes a row for each execution, and moves counters and the ledger by hour', async () => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
 const open: Ledger[] = []
 afterEach(async () => {
   for (const ledger of open.splice(0)) await ledger.stop()
-  await database.sql`truncate usage, usage_hour, usage_hold, spend_day, person, group_set, gateway_process`
+  await database.sql`truncate usage, usage_hour, usage_day, usage_hold, spend_day, person, group_set, gateway_process`
 })
 afterAll(async () => {
   await db.close()

@@ -23,7 +23,7 @@ afterAll(async () => {
 })
 afterEach(async () => {
   await settled()
-  await world.database.sql`truncate usage, usage_hour, usage_hold, spend_day`
+  await world.database.sql`truncate usage, usage_hour, usage_day, usage_hold, spend_day`
 })
 
 const ask = (changes: object = {}) => ({ model: 'claude-sonnet-5', max_tokens: 1000, messages: [], stream: true, ...changes })
@@ -241,6 +241,6 @@ test('of hundreds of mixed requests on two replicas each execution is one row, a
   const executed = [...world.upstream.requests.slice(before[0]).map((request) => `up1 ${request.json().metadata.user_id}`), ...second.requests.slice(before[1]).map((request) => `up2 ${request.json().metadata.user_id}`)].sort()
   const rows = await world.database.sql`select upstream || ' ' || session as execution from usage order by 1`
   expect(rows.map(({ execution }) => execution).sort()).toEqual(executed)
-  const [sums] = await world.database.sql`select (select sum(cost) from usage) = (select sum(cost) from usage_hour) and (select sum(cost) from usage) = (select sum(spent) from spend_day where scope = 'organization') as equal`
+  const [sums] = await world.database.sql`select (select sum(cost) from usage) = (select sum(cost) from usage_hour) and (select sum(cost) from usage) = (select sum(cost) from usage_day) and (select sum(cost) from usage) = (select sum(spent) from spend_day where scope = 'organization') as equal`
   expect(sums?.equal).toBe(true)
 }, 60_000)

@@ -50,14 +50,14 @@ describe('slow reports', () => {
     const locked = Promise.withResolvers<void>()
     const release = Promise.withResolvers<void>()
     const lock = world.database.sql.begin(async (transaction) => {
-      await transaction`lock table usage_hour in access exclusive mode`
+      await transaction`lock table usage_hour, usage_day in access exclusive mode`
       locked.resolve()
       await release.promise
     })
     await locked.promise
     const slow = [get('starting_at=2026-08-01T00:00:00Z'), get('starting_at=2026-08-02T00:00:00Z')]
     // Both have a connection and wait there.
-    for (let waiting = 0; waiting < 2; ) waiting = Number((await world.database.sql`select count(*) from pg_locks where relation = 'usage_hour'::regclass and not granted`)[0]?.count)
+    for (let waiting = 0; waiting < 2; ) waiting = Number((await world.database.sql`select count(*) from pg_locks where relation in ('usage_hour'::regclass, 'usage_day'::regclass) and not granted`)[0]?.count)
     const refused = await get('starting_at=2026-08-03T00:00:00Z')
     expect([refused.status, refused.headers.get('retry-after'), ((await refused.json()) as { error: { message: string } }).error.message]).toEqual([503, '5', 'other reports are being made; try again'])
     expect((await world.gateway.post('/v1/messages', { model: 'claude-sonnet-5', max_tokens: 1, messages: [{ role: 'user', content: 'hi' }] }, access_token)).status).toBe(200)
