@@ -28,6 +28,7 @@ afterAll(async () => {
 }, 20_000)
 afterEach(async () => {
   proxy.set('pass')
+  await until(async () => (await world.database.sql`select from usage_hold`).length === 0)
   for (const { id } of (await admin('GET', '?limit=1000')).body.data) await admin('DELETE', `/${id}`)
   for (const table of ['spend_day', 'usage_hour']) await world.database.sql.unsafe(`delete from ${table}`)
   await clock('now()')
@@ -230,6 +231,8 @@ describe('GET /me/usage', () => {
 
   test('shows the cost of an answer that has just ended', async () => {
     await (await world.gateway.post('/v1/messages', { model: 'claude-sonnet-5', max_tokens: 1000, messages: [] }, alice.access_token)).text()
+    // The answer's last byte may be here before its end is noted there.
+    await until(async () => (await meUsage()).spent.daily.usd !== '0.00')
     const { spent, month } = await meUsage()
     expect([spent.daily, month.by_model]).toMatchObject([{ usd: '0.00756' }, [{ model: 'claude-sonnet-5', requests: 1, spent: { usd: '0.00756' } }]])
   })
