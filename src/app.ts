@@ -51,7 +51,7 @@ export function createApp(parts: Parts): AnyElysia {
     .use(policyRoutes(parts.policy)) //   /managed/settings /user/bootstrap
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router
     .use(telemetryRoutes(parts.telemetry)) // /v1/metrics /v1/logs /v1/traces
-    .use(meRoutes(parts.me)) //           /api/oauth/usage /me/usage
+    .use(meRoutes(parts.me)) //           /api/oauth/usage /me /me/usage
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
     .use(parts.spend === undefined ? new Elysia() : spendRoutes(parts.spend)) // /v1/organizations/spend_limits
     .use(reportRoutes(parts.report)) //   /v1/organizations/usage_report/* cost_report analytics/cost

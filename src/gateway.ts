@@ -20,6 +20,7 @@ import { contextOf } from './http/request-context.ts'
 import { listen, type Listener } from './http/server.ts'
 import { createLedger, type Ledger, type LedgerTiming } from './ledger/ledger.ts'
 import { ledgerMetrics } from './ledger/ledger-metrics.ts'
+import { createPageSignIn } from './me/page-sign-in.ts'
 import { createModelTable } from './models/resolve.ts'
 import type { Observe } from './observe/events.ts'
 import type { OAuthDeps } from './oauth/deps.ts'
@@ -113,7 +114,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     telemetry: { relay: parts.telemetry },
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
-    me: { db: store.db, ledger: parts.ledger, spend: parts.spend },
+    me: { db: store.db, ledger: parts.ledger, spend: parts.spend, pageSignIn: parts.pageSignIn, blockedMessage: config.admin?.blocked_message, observe },
     spend: parts.spend,
     report: { db: store.reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
   })
@@ -178,26 +179,31 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
 
   const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend, ledger, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
-  const oauth: OAuthDeps = {
+  const signIn = {
     publicUrl,
     rateLimits: config.rate_limits,
-    session: config.session,
     formActionOrigins: config.oidc[0]?.form_action_origins ?? [],
     db,
     relyingParty,
-    tokens,
     sealer: createSealer(config.session.jwt_secret),
-    revocations,
-    greet: async (identity, context) => spend?.bindPending(identity, context),
     observe,
     now,
+  }
+  const pageSignIn = createPageSignIn(signIn)
+  const oauth: OAuthDeps = {
+    ...signIn,
+    session: config.session,
+    tokens,
+    revocations,
+    greet: async (identity, context) => spend?.bindPending(identity, context),
+    finishPage: pageSignIn.finish,
   }
   const verify = async (token: string) => {
     const result = await tokens.verify(token, Math.floor(now().getTime() / 1000))
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, ledger, quotas, alerts, oauth, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, ledger, quotas, alerts, oauth, pageSignIn, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** The limits of administrators, known to this replica from here on. */

@@ -21,9 +21,10 @@ export const device_grant = pgTable('device_grant', {
 export const sign_in_attempt = pgTable('sign_in_attempt', {
   state_hash: text().primaryKey(),
   browser_hash: text().notNull(),
-  device_code_hash: text().notNull().references(() => device_grant.device_code_hash, { onDelete: 'cascade' }),
+  device_code_hash: text().references(() => device_grant.device_code_hash, { onDelete: 'cascade' }),
   sealed: text().notNull(),
   expires_at: moment().notNull(),
+  purpose: text({ enum: ['device', 'page'] }).notNull().default('device'),
 })
 
 export const session = pgTable('session', {

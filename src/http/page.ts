@@ -35,8 +35,8 @@ function escape(text: string): string {
 }
 
 const STYLE = `
-:root{color-scheme:light dark;--paper:#f6f5f1;--card:#fff;--ink:#1c1b19;--soft:#5d5a53;--line:#dedbd2;--accent:#1f5f4a;--on-accent:#fff;--alert:#9a2f1c;--focus:#1a6fd4}
-@media (prefers-color-scheme:dark){:root{--paper:#161614;--card:#1f1f1c;--ink:#f0eee8;--soft:#b0ada4;--line:#3a3934;--accent:#7fd1b1;--on-accent:#10241c;--alert:#ff9d88;--focus:#7db4ff}}
+:root{color-scheme:light dark;--paper:#f6f5f1;--card:#fff;--ink:#1c1b19;--soft:#5d5a53;--line:#dedbd2;--accent:#1f5f4a;--on-accent:#fff;--alert:#9a2f1c;--amber:#9c6500;--focus:#1a6fd4}
+@media (prefers-color-scheme:dark){:root{--paper:#161614;--card:#1f1f1c;--ink:#f0eee8;--soft:#b0ada4;--line:#3a3934;--accent:#7fd1b1;--on-accent:#10241c;--alert:#ff9d88;--amber:#e6b450;--focus:#7db4ff}}
 *{box-sizing:border-box}
 html{font:100%/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1.5rem;background:var(--paper);color:var(--ink)}
@@ -68,8 +68,36 @@ ul.people button:hover{border-color:var(--accent);filter:none}
 ul.people span{font-weight:400;font-size:.875rem;color:var(--soft)}
 ul.people span:first-of-type{text-align:right}
 ul.people span:last-child{grid-column:1/-1;text-align:left}
+body.wide{place-items:start center}
+.wide main{max-width:46rem}
+.head{display:flex;justify-content:space-between;align-items:start;gap:1rem}
+.head h1{margin:0}
+.head p{margin:.15rem 0 0;overflow-wrap:anywhere}
+button.small{width:auto;min-height:2.25rem;padding:.25rem .85rem;font-size:.875rem;white-space:nowrap}
+h2,caption{margin:2rem 0 .75rem;font-size:1rem;font-weight:650;line-height:1.25;text-align:left}
+.num,.tiles dd{font-variant-numeric:tabular-nums}
+.tiles{margin:1.5rem 0 0;display:grid;grid-template-columns:repeat(3,1fr);gap:1px;background:var(--line);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+.tiles div{display:block;padding:.8rem 1rem;background:var(--card)}
+.tiles dt{font-size:.8125rem}
+.tiles dd{font-size:1.375rem;font-weight:650;letter-spacing:-.01em}
+ul.limits{list-style:none;margin:0;padding:0;display:grid;gap:1.4rem}
+.row{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem}
+.bar{display:block;width:100%;height:.5rem;margin:.4rem 0 .35rem;border-radius:99px;background:var(--line);fill:var(--accent)}
+.bar.warning{fill:var(--amber)}
+.bar.critical{fill:var(--alert)}
+.bar.share{height:.1875rem;margin:.3rem 0 0;opacity:.75;background:none}
+table{width:100%;border-collapse:collapse;font-size:.9375rem}
+caption{margin:2.25rem 0 .5rem}
+th,td{padding:.45rem 0 .45rem 1rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;font-weight:400}
+th:first-child{padding-left:0;width:40%;overflow-wrap:anywhere}
+th.num,td.num{text-align:right;white-space:nowrap}
+thead th{padding-top:0;color:var(--soft);font-size:.8125rem}
+tbody tr:last-child>*{border-bottom:0}
+.foot{margin-top:1.5rem}
+@media (max-width:36rem){.roomy{display:none}}
+@media (max-width:30rem){.tiles{grid-template-columns:1fr}.tiles div{display:flex;justify-content:space-between;align-items:baseline;padding:.5rem .85rem}.tiles dd{font-size:1.0625rem}}
 @media (max-width:26rem){body{padding:.75rem}main{padding:1.5rem 1.25rem}.code{font-size:1.5rem}}
-@media (forced-colors:active){button{border-color:ButtonText}}
+@media (forced-colors:active){button{border-color:ButtonText}.bar{border:1px solid CanvasText;fill:CanvasText}.bar.share{border:0}}
 `
 const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
@@ -82,6 +110,8 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3
 export interface Page {
   title: string
   body: Markup
+  /** With room for tables. */
+  isWide?: boolean
   /** Whose page it is, in the line above the heading. */
   brand?: string
   status?: number
@@ -91,7 +121,7 @@ export interface Page {
 }
 
 /** A complete page. Nothing of it is cached, framed or loaded from elsewhere. */
-export function renderPage({ title, body, brand = 'gatehouse · Claude Code gateway', status = 200, formAction = [], headers = {} }: Page): Response {
+export function renderPage({ title, body, isWide = false, brand = 'gatehouse · Claude Code gateway', status = 200, formAction = [], headers = {} }: Page): Response {
   const document = html`<!doctype html>
 <html lang="en">
 <head>
@@ -102,7 +132,7 @@ export function renderPage({ title, body, brand = 'gatehouse · Claude Code gate
 <link rel="icon" href="${ICON}">
 <style>${trusted(STYLE)}</style>
 </head>
-<body>
+<body${isWide && html` class="wide"`}>
 <main>
 <p class="brand">${MARK}${brand}</p>
 ${body}

@@ -33,6 +33,7 @@ function statusPage(ready: boolean, version: string): Response {
     body: html`<h1>gatehouse</h1>
       <p role="status">${ready ? 'This gateway is up.' : 'This gateway is up, but it is not ready to sign people in.'}</p>
       <p>Sign in from Claude Code with <code>/login</code>. How it speaks is written down in <a href="/protocol">the protocol</a>.</p>
+      <p>What you spent, and what you may spend, is on <a href="/me">a page of yours</a>.</p>
       <p><small>version ${version}</small></p>`,
   })
 }

@@ -21,6 +21,10 @@ export const PUBLIC_PATHS: readonly PublicPath[] = [
   { path: '/oauth/callback', methods: ['GET', 'HEAD'] },
   { path: '/device', methods: ['GET', 'HEAD', 'POST'] },
   { path: '/device/deny', methods: ['POST'] },
+  // A person's page is opened by a browser, which has no bearer: it checks a cookie of its own, which opens nothing else.
+  { path: '/me', methods: ['GET', 'HEAD'] },
+  { path: '/me/sign-in', methods: ['POST'] },
+  { path: '/me/sign-out', methods: ['POST'] },
 ]
 
 /** These take an administrator's key, or the bearer of one, instead of anybody's bearer. */

@@ -2,15 +2,26 @@ import { Elysia } from 'elysia'
 import type { Database } from '../db/connect.ts'
 import { GatewayError } from '../errors.ts'
 import { principalOf } from '../http/request-context.ts'
+import type { Observe } from '../observe/events.ts'
+import type { Identity } from '../principal.ts'
 import { monthOf, monthStart } from './month.ts'
 import { oauthUsage } from './oauth-usage.ts'
+import type { PageSignIn } from './page-sign-in.ts'
+import { asMyPage } from './pages.ts'
 import { readSpend, type SpendSource } from './read-spend.ts'
+import { spendPage } from './spend-page.ts'
 import { readDays } from './store.ts'
 import { usageAnswer } from './usage-answer.ts'
 
 export interface MeRoutesDeps extends SpendSource {
   db: Database
+  pageSignIn: PageSignIn
+  /** What administrators say to somebody who is blocked. */
+  blockedMessage: string | undefined
+  observe: Observe
 }
+
+const RAW = { parse: 'none' } as const
 
 /** What a person sees of their own spend. */
 export function meRoutes(deps: MeRoutesDeps) {
@@ -23,10 +34,23 @@ export function meRoutes(deps: MeRoutesDeps) {
     })
     .get('/me/usage', async ({ request }) => {
       const person = principalOf(request)
-      const spend = await readSpend(deps, person)
-      const days = await readDays(deps.db, person, monthStart(spend.now))
-      return answer(usageAnswer(person, spend, monthOf(days)))
+      const { spend, month } = await readAll(deps, person)
+      return answer(usageAnswer(person, spend, month))
     })
+    .get('/me', ({ request }) => asMyPage(deps, request, () => showPage(deps, request)))
+    .post('/me/sign-in', ({ request }) => asMyPage(deps, request, () => deps.pageSignIn.begin(request)), RAW)
+    .post('/me/sign-out', ({ request }) => asMyPage(deps, request, () => deps.pageSignIn.end(request)), RAW)
+}
+
+async function showPage(deps: MeRoutesDeps, request: Request): Promise<Response> {
+  const person = await deps.pageSignIn.require(request)
+  if (person instanceof Response) return person
+  return spendPage({ person, ...(await readAll(deps, person)), blockedMessage: deps.blockedMessage })
+}
+
+async function readAll(deps: MeRoutesDeps, person: Identity) {
+  const spend = await readSpend(deps, person)
+  return { spend, month: monthOf(await readDays(deps.db, person, monthStart(spend.now))) }
 }
 
 const answer = (body: object): Response => Response.json(body, { headers: { 'cache-control': 'no-store' } })

@@ -16,3 +16,46 @@ export function amount(nano: bigint): { usd: string; cents: number } {
 export function isoSeconds(moment: Date): string {
   return moment.toISOString().replace(/\.\d+Z$/, 'Z')
 }
+
+/** Dollars and cents for people, rounded down: `$1,234.56`. */
+export function dollarsShown(nano: bigint): string {
+  if (nano > 0n && nano < NANO_PER_CENT) return '< $0.01'
+  const cents = nano / NANO_PER_CENT
+  return `$${grouped(cents / 100n)}.${String(cents % 100n).padStart(2, '0')}`
+}
+
+/** `9,120,044` */
+export function grouped(count: bigint): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+/** A count of tokens, to three digits at least: `812`, `81.2k`, `9.12M`. */
+export function tokensShown(count: bigint): string {
+  const units = [
+    [1_000_000_000n, 'B'],
+    [1_000_000n, 'M'],
+    [1000n, 'k'],
+  ] as const
+  const unit = units.find(([size]) => count >= size)
+  if (unit === undefined) return String(count)
+  const [size, name] = unit
+  const [whole, hundredths] = [count / size, String((count * 100n) / size % 100n).padStart(2, '0')]
+  const places = Math.max(0, 3 - String(whole).length)
+  return `${whole}${places === 0 ? '' : `.${hundredths.slice(0, places)}`}${name}`
+}
+
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+export const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'] as const
+
+/** `Thu 19 Nov`, UTC. */
+export function dayShown(moment: Date): string {
+  return `${WEEKDAYS[moment.getUTCDay()]} ${moment.getUTCDate()} ${(MONTHS[moment.getUTCMonth()] as string).slice(0, 3)}`
+}
+
+/** How long until then, in the largest unit that says enough: `25 min`, `31 h`, `12 days`. */
+export function untilShown(then: Date, now: Date): string {
+  const minutes = Math.max(1, Math.ceil((then.getTime() - now.getTime()) / 60_000))
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} days`
+}

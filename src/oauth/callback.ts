@@ -7,9 +7,9 @@ import { readBinding, unbindCookie } from './browser-binding.ts'
 import { hashToken } from './codes.ts'
 import { SEALED, type Limits, type OAuthDeps } from './deps.ts'
 import { approvedPage, awayPage, lostAttemptPage, refusedPage, unknownCodePage } from './pages.ts'
-import { approveGrant, denyGrant, takeAttempt, type Attempt } from './store.ts'
+import { approveGrant, denyGrant, takeAttempt, type DeviceAttempt } from './store.ts'
 
-/** `GET /oauth/callback`: judges who came back and decides the grant before the page says so. */
+/** `GET /oauth/callback`: judges who came back, and does what the sign-in was begun for: a grant is decided before the page says so. */
 export async function finishVerification(deps: OAuthDeps, limits: Limits, request: Request): Promise<Response> {
   if (isPrefetch(request.headers)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   const { searchParams, search } = new URL(request.url)
@@ -19,12 +19,12 @@ export async function finishVerification(deps: OAuthDeps, limits: Limits, reques
   const browserSecret = readBinding(request.headers.get('cookie'), stateHash, secure)
   if (state === undefined || more.length > 0 || browserSecret === undefined) return lost(deps, request, 'state_mismatch')
   const attempt = await takeAttempt(deps.db, stateHash, hashToken(browserSecret))
-  const opened = attempt && deps.sealer.open(attempt.sealed, SEALED.attempt)
+  const opened = attempt && deps.sealer.open(attempt.sealed, SEALED[attempt.purpose])
   if (attempt === undefined || opened === undefined) return lost(deps, request, 'attempt_unknown')
   const { nonce, codeVerifier } = JSON.parse(opened) as { nonce: string; codeVerifier: string }
   const url = new URL(`${deps.publicUrl}/oauth/callback${search}`)
   const outcome = await deps.relyingParty.finishSignIn({ url, state, nonce, codeVerifier })
-  const page = await decide(deps, limits, request, attempt, outcome)
+  const page = attempt.purpose === 'page' ? await deps.finishPage(request, outcome) : await decide(deps, limits, request, attempt, outcome)
   page.headers.append('set-cookie', unbindCookie(stateHash, secure))
   return page
 }
@@ -34,7 +34,7 @@ function isPrefetch(headers: Headers): boolean {
   return ['sec-purpose', 'purpose', 'x-moz'].some((name) => headers.get(name)?.includes('prefetch'))
 }
 
-async function decide(deps: OAuthDeps, limits: Limits, request: Request, attempt: Attempt, outcome: SignInOutcome): Promise<Response> {
+async function decide(deps: OAuthDeps, limits: Limits, request: Request, attempt: DeviceAttempt, outcome: SignInOutcome): Promise<Response> {
   if (!outcome.ok) {
     observeCallback(deps, request, attempt, outcome)
     // The provider's trouble says nothing of the person: the code stays good and the button can be pressed again.
@@ -58,7 +58,7 @@ function lost(deps: OAuthDeps, request: Request, reason: string): Response {
   return lostAttemptPage()
 }
 
-function observeCallback(deps: OAuthDeps, request: Request, attempt: Attempt | undefined, outcome: SignInOutcome | { ok: false; reason: string; detail?: string }): void {
+function observeCallback(deps: OAuthDeps, request: Request, attempt: DeviceAttempt | undefined, outcome: SignInOutcome | { ok: false; reason: string; detail?: string }): void {
   const { requestId, clientIp } = contextOf(request)
   deps.observe({
     evt: 'device.callback',
@@ -72,6 +72,6 @@ function observeCallback(deps: OAuthDeps, request: Request, attempt: Attempt | u
 }
 
 /** Whoever talks a person into approving a code asked for it from somewhere else. */
-function ofGrant({ device_code_hash, requester_ip }: Attempt, clientIp: string) {
+function ofGrant({ device_code_hash, requester_ip }: DeviceAttempt, clientIp: string) {
   return { device_code_hash: device_code_hash.slice(0, 12), requester_ip, other_address: requester_ip !== clientIp }
 }

@@ -12,7 +12,7 @@ const rule = (max: number) =>
 
 export const rateLimitsSchema = mapping({
   device_authorization: described(rule(30), 'Sign-ins begun per address.'),
-  device_verify: described(rule(10), 'Codes entered per address.'),
+  device_verify: described(rule(10), 'Codes entered per address; as many sign-ins to the page `/me`.'),
 })
 
 export type RateLimitsConfig = v.InferOutput<typeof rateLimitsSchema>

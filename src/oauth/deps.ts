@@ -3,7 +3,7 @@ import type { RequestContext } from '../http/request-context.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Observe } from '../observe/events.ts'
 import type { Identity } from '../principal.ts'
-import type { RelyingParty } from '../oidc/relying-party.ts'
+import type { RelyingParty, SignInOutcome } from '../oidc/relying-party.ts'
 import type { Revocations } from '../session/revocations.ts'
 import type { Sealer } from '../session/seal.ts'
 import type { Tokens } from '../session/token.ts'
@@ -23,6 +23,8 @@ export interface OAuthDeps {
   revocations: Revocations
   /** Told of every token, before it is handed out. Never fails. */
   greet: (identity: Identity, context: RequestContext) => Promise<void>
+  /** Who came back from a sign-in that was begun for a page of the gateway. */
+  finishPage: (request: Request, outcome: SignInOutcome) => Promise<Response>
   observe: Observe
   now: () => Date
 }
@@ -38,4 +40,4 @@ export interface Limits {
 }
 
 /** What sealed values are for: one cannot be opened as another. */
-export const SEALED = { attempt: 'sign_in_attempt', idpToken: 'idp_refresh_token', successor: 'refresh_successor' } as const
+export const SEALED = { device: 'sign_in_attempt', page: 'page_sign_in_attempt', idpToken: 'idp_refresh_token', successor: 'refresh_successor' } as const

@@ -72,7 +72,7 @@ export function refusedPage(): Response {
 
 /** The browser came back without what it was given when it left, or too late. */
 export function lostAttemptPage(): Response {
-  return message(400, 'This sign-in is not going on here', html`<p>It was begun in another browser, or has ended. Start again in Claude Code with <code>/login</code>.</p>`)
+  return message(400, 'This sign-in is not going on here', html`<p>It was begun in another browser, or has ended. Start again in Claude Code with <code>/login</code>, or at <a href="/me">your spend</a>.</p>`)
 }
 
 export function crossSitePage(): Response {

@@ -1,7 +1,7 @@
 // All SQL of the device grant. Each function is one statement, so that replicas and crashes cannot half-do it.
 import { and, eq, gt, lt, sql } from 'drizzle-orm'
 import type { Database } from '../db/connect.ts'
-import { device_grant } from '../db/tables.ts'
+import { device_grant, sign_in_attempt } from '../db/tables.ts'
 import type { Identity } from '../principal.ts'
 import { FIRST_INTERVAL_SECONDS, GRANT_LIFETIME_SECONDS, INTERVAL_STEP_SECONDS, MAX_INTERVAL_SECONDS, POLL_LEEWAY_SECONDS, type PolledGrant } from './device-grant.ts'
 
@@ -34,8 +34,17 @@ export async function findWaitingGrant(db: Database, userCode: string): Promise<
   return rows[0]
 }
 
+/** What the sign-in of a browser is for. */
+export type Purpose = 'device' | 'page'
+
+export interface NewAttempt {
+  stateHash: string
+  browserHash: string
+  sealed: string
+}
+
 /** Begins a browser's way to the identity provider for the grant that waits under this user code; undefined when there is none. */
-export async function insertAttempt(db: Database, attempt: { userCode: string; stateHash: string; browserHash: string; sealed: string }): Promise<string | undefined> {
+export async function insertAttempt(db: Database, attempt: NewAttempt & { userCode: string }): Promise<string | undefined> {
   const rows = await db.run<{ device_code_hash: string }>(sql`
     insert into sign_in_attempt (state_hash, browser_hash, device_code_hash, sealed, expires_at)
     select ${attempt.stateHash}, ${attempt.browserHash}, device_code_hash, ${attempt.sealed}, expires_at
@@ -44,20 +53,29 @@ export async function insertAttempt(db: Database, attempt: { userCode: string; s
   return rows[0]?.device_code_hash
 }
 
-export interface Attempt {
-  device_code_hash: string
+/** The same for a page of the gateway: no grant has a part in it. */
+export async function insertPageAttempt(db: Database, { stateHash, browserHash, sealed }: NewAttempt): Promise<void> {
+  const row = { state_hash: stateHash, browser_hash: browserHash, sealed, purpose: 'page' as const, expires_at: sql`now() + ${seconds(GRANT_LIFETIME_SECONDS)}` }
+  await db.query((orm) => orm.insert(sign_in_attempt).values(row))
+}
+
+export interface DeviceAttempt {
+  purpose: 'device'
   sealed: string
+  device_code_hash: string
   requester_ip: string
 }
+
+export type Attempt = DeviceAttempt | { purpose: 'page'; sealed: string }
 
 /** Takes an attempt, once, for the browser that began it. */
 export async function takeAttempt(db: Database, stateHash: string, browserHash: string): Promise<Attempt | undefined> {
   const rows = await db.run<Attempt>(sql`
     with taken as (
       delete from sign_in_attempt where state_hash = ${stateHash} and browser_hash = ${browserHash} and expires_at > now()
-      returning device_code_hash, sealed
+      returning purpose, sealed, device_code_hash
     )
-    select taken.*, device_grant.requester_ip from taken join device_grant using (device_code_hash)`)
+    select purpose, sealed, device_code_hash, requester_ip from taken left join device_grant using (device_code_hash)`)
   return rows[0]
 }
 
@@ -130,4 +148,9 @@ function toIdentity({ issuer, sub, email, name, groups }: Identity): Identity {
 export async function deleteExpiredGrants(db: Database): Promise<void> {
   // A grant stays a while after its end, so that a late poll of a denied one still hears why.
   await db.query((orm) => orm.delete(device_grant).where(lt(device_grant.expires_at, sql`now() - interval '1 hour'`)))
+}
+
+/** The same of attempts that no grant takes along. */
+export async function deleteExpiredPageAttempts(db: Database): Promise<void> {
+  await db.query((orm) => orm.delete(sign_in_attempt).where(and(eq(sign_in_attempt.purpose, 'page'), lt(sign_in_attempt.expires_at, sql`now()`))))
 }

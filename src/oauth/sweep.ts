@@ -3,13 +3,14 @@ import type { Database } from '../db/connect.ts'
 import type { Observe } from '../observe/events.ts'
 import { sweepSessions } from '../session/store.ts'
 import { OVERLAP_SECONDS } from './refresh.ts'
-import { deleteExpiredGrants } from './store.ts'
+import { deleteExpiredGrants, deleteExpiredPageAttempts } from './store.ts'
 
 const EVERY_MS = 60_000
 
 /** One round. */
 export async function sweepOnce(db: Database, maxHours: number): Promise<void> {
   await deleteExpiredGrants(db)
+  await deleteExpiredPageAttempts(db)
   await sweepSessions(db, { overlapSeconds: OVERLAP_SECONDS, maxHours })
 }
 

@@ -21,20 +21,28 @@ export async function asOAuth(deps: OAuthDeps, request: Request, work: () => Pro
   }
 }
 
+export interface TroublePages {
+  away: () => Response
+  unreadable: () => Response
+  broken: (requestId: string) => Response
+}
+
+const DEVICE_PAGES: TroublePages = { away: awayPage, unreadable: unreadablePage, broken: brokenPage }
+
 /** For people. */
-export async function asPage(deps: OAuthDeps, request: Request, work: () => Promise<Response>): Promise<Response> {
+export async function asPage(deps: Pick<OAuthDeps, 'observe'>, request: Request, work: () => Promise<Response>, pages = DEVICE_PAGES): Promise<Response> {
   // A link scanner's HEAD must not use up the code a person is about to bring.
   if (request.method === 'HEAD') return new Response(null, { status: 200 })
   try {
     return await work()
   } catch (error) {
-    if (error instanceof GatewayError) return unreadablePage()
+    if (error instanceof GatewayError) return pages.unreadable()
     observeTrouble(deps, request, error)
-    return error instanceof DatabaseError ? awayPage() : brokenPage(contextOf(request).requestId)
+    return error instanceof DatabaseError ? pages.away() : pages.broken(contextOf(request).requestId)
   }
 }
 
-function observeTrouble(deps: OAuthDeps, request: Request, error: unknown): void {
+function observeTrouble(deps: Pick<OAuthDeps, 'observe'>, request: Request, error: unknown): void {
   const { requestId } = contextOf(request)
   if (error instanceof DatabaseError) deps.observe({ op: 'error', message: `sign-in: ${error.message}`, request_id: requestId, repeat: 'oauth.store' })
   else deps.observe({ op: 'error', message: `sign-in: unexpected failure: ${describeError(error)}`, request_id: requestId })

@@ -1,9 +1,9 @@
 // The page at /device: a person compares the code, then goes to the identity provider or declines.
 import { addressKey } from '../http/rate-limit.ts'
 import { contextOf } from '../http/request-context.ts'
-import { bindCookie } from './browser-binding.ts'
-import { createOpaqueToken, hashToken, readUserCode } from './codes.ts'
-import { SEALED, type Limits, type OAuthDeps } from './deps.ts'
+import { prepareAttempt } from './attempt.ts'
+import { readUserCode } from './codes.ts'
+import type { Limits, OAuthDeps } from './deps.ts'
 import { readParameters } from './parameters.ts'
 import { codeEntryPage, confirmPage, crossSitePage, deniedPage, tooManyPage, unknownCodePage } from './pages.ts'
 import { isSameOrigin } from './same-origin.ts'
@@ -25,26 +25,15 @@ export async function showVerification(deps: OAuthDeps, limits: Limits, request:
   return confirmPage({ userCode, ...grant, isSameAddress: grant.requesterIp === clientIp }, formAction(deps))
 }
 
-/** `POST /device`: binds the browser and sends it to the identity provider with a 303 (RFC 9700 §4.12). */
+/** `POST /device`: binds the browser and sends it to the identity provider. */
 export async function beginVerification(deps: OAuthDeps, limits: Limits, request: Request): Promise<Response> {
   const entered = await enter(deps, limits, request)
   if (entered instanceof Response) return entered
-  const { url, state, nonce, codeVerifier } = await deps.relyingParty.startSignIn()
-  const browserSecret = createOpaqueToken()
-  const stateHash = hashToken(state)
-  const deviceCodeHash = await insertAttempt(deps.db, {
-    userCode: entered.userCode,
-    stateHash,
-    browserHash: hashToken(browserSecret),
-    sealed: deps.sealer.seal(JSON.stringify({ nonce, codeVerifier }), SEALED.attempt),
-  })
+  const { attempt, redirect } = await prepareAttempt(deps, 'device')
+  const deviceCodeHash = await insertAttempt(deps.db, { userCode: entered.userCode, ...attempt })
   if (deviceCodeHash === undefined) return unknownCode(deps, request)
   observeVerify(deps, request, 'redirected', deviceCodeHash)
-  const secure = deps.publicUrl.startsWith('https:')
-  return new Response(null, {
-    status: 303,
-    headers: { location: url.href, 'set-cookie': bindCookie(stateHash, browserSecret, secure), 'cache-control': 'no-store' },
-  })
+  return redirect
 }
 
 /** `POST /device/deny`: final. */

@@ -31,6 +31,8 @@ export type AuditEvent = RequestFacts &
     | ({ evt: 'device.authorize'; device_code_hash: string; surface?: string; user_agent?: string })
     | ({ evt: 'device.verify'; device_code_hash?: string; outcome: 'redirected' | 'denied' | 'unknown_code' | 'cross_site' | 'rate_limited' })
     | ({ evt: 'device.callback'; outcome: 'approved' | 'refused'; reason?: string; detail?: string; device_code_hash?: string; requester_ip?: string; other_address?: boolean } & PersonFacts)
+    | ({ evt: 'page.sign_in'; outcome: 'redirected' | 'signed_in' | 'refused' | 'cross_site' | 'rate_limited'; reason?: string; detail?: string; sid?: string } & PersonFacts)
+    | ({ evt: 'page.sign_out'; outcome: 'signed_out' | 'cross_site'; sid?: string } & PersonFacts)
     | ({ evt: 'session.mint'; sid: string; groups: readonly string[]; expires_in: number } & PersonFacts)
     | ({ evt: 'session.refresh'; outcome: 'refreshed' | 'replayed' | 'refused' | 'unavailable'; reason?: string; detail?: string; sid?: string } & PersonFacts)
     | ({ evt: 'session.revoke'; sid: string; by: 'token_holder' | 'reuse' } & PersonFacts)

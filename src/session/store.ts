@@ -140,8 +140,9 @@ export async function findSessionOfToken(db: Database, tokenHash: string): Promi
   return rows[0]
 }
 
-/** Forgets successors after the overlap, and sign-ins that can never be used again. */
+/** Forgets successors after the overlap, and sign-ins of devices and browsers that can never be used again. */
 export async function sweepSessions(db: Database, rules: { overlapSeconds: number; maxHours: number }): Promise<void> {
   await db.run(sql`update refresh_token set successor = null where successor is not null and used_at < now() - make_interval(secs => ${rules.overlapSeconds})`)
+  await db.run(sql`delete from page_session where expires_at < now()`)
   await db.run(sql`delete from session where greatest(created_at + make_interval(secs => ${rules.maxHours * 3600}), refreshed_at) < now() - interval '2 days'`)
 }

@@ -1,4 +1,4 @@
-// The pages of a sign-in in a real browser, on the compiled file: by mouse, by keyboard, without scripts, in the light
+// The pages of a sign-in, and the one of a person's own spend, in a real browser, on the compiled file: by mouse, by keyboard, without scripts, in the light
 // and in the dark. The demonstration stands in for the provider.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -58,20 +58,23 @@ const LOWEST_CONTRAST = `(() => {
   }))
 })()`
 
-describe.skipIf(CHROMIUM === undefined)('the pages of a sign-in', () => {
-  beforeAll(async () => {
-    scratch = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
-    program = start(['demo', '--port', '0'], { env: { TMPDIR: scratch } })
-    await program.printed(/one line of JSON for each event/)
-    gateway = (await program.printed(/gateway +(http:\S+)/))[1] as string
-    chromium = await startChromium(CHROMIUM as string)
-  })
-  afterAll(async () => {
-    await chromium?.stop()
-    await program?.end()
-    await rm(scratch, { recursive: true, force: true })
-  })
+const RUNS = CHROMIUM !== undefined
+beforeAll(async () => {
+  if (!RUNS) return
+  scratch = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
+  program = start(['demo', '--port', '0'], { env: { TMPDIR: scratch } })
+  await program.printed(/one line of JSON for each event/)
+  gateway = (await program.printed(/gateway +(http:\S+)/))[1] as string
+  chromium = await startChromium(CHROMIUM as string)
+})
+afterAll(async () => {
+  if (!RUNS) return
+  await chromium?.stop()
+  await program?.end()
+  await rm(scratch, { recursive: true, force: true })
+})
 
+describe.skipIf(!RUNS)('the pages of a sign-in', () => {
   test('lead from a typed code to a signed-in device', async () => {
     const { device_code, user_code } = await askForCode()
     const tab = await openTab()
@@ -166,6 +169,83 @@ describe.skipIf(CHROMIUM === undefined)('the pages of a sign-in', () => {
     expect(facts).toEqual(Array(4).fill([['en', true, 1, 1], 0]))
   })
 
+})
+
+/** Signs Alice in to the page of her spend, as she would: by the button, and the provider's. */
+async function openSpend(prepare?: (tab: Tab) => Promise<unknown>): Promise<Tab> {
+  const tab = await openTab(prepare)
+  await tab.goto(`${gateway}/me`)
+  await tab.click('button', 'Sign in')
+  await tab.click('button', 'Alice')
+  return tab
+}
+
+describe.skipIf(!RUNS)('the page of one’s own spend', () => {
+  beforeAll(async () => {
+    // Something to see: Alice asks once.
+    const { device_code, verification_uri_complete } = await askForCode()
+    const tab = await openTab()
+    await tab.goto(verification_uri_complete)
+    await tab.click('button', 'Approve')
+    await tab.click('button', 'Alice')
+    const { access_token } = await poll(device_code)
+    const answer = await fetch(`${gateway}/v1/messages`, { method: 'POST', headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' }, body: '{"model":"claude-sonnet-5","max_tokens":100,"messages":[{"role":"user","content":"hello"}]}' })
+    if (answer.status !== 200) throw new Error(`/v1/messages answered ${answer.status}`)
+    await answer.text()
+    while (((await (await fetch(`${gateway}/me/usage`, { headers: { authorization: `Bearer ${access_token}` } })).json()) as { month: { by_model: unknown[] } }).month.by_model.length === 0) await Bun.sleep(20)
+  })
+
+  test('is signed in to with the provider, kept when it is opened again, and signed out of', async () => {
+    const tab = await openSpend()
+    expect([await tab.evaluate<string>('location.href'), await tab.evaluate<string>('document.body.innerText')]).toEqual([`${gateway}/me`, expect.stringContaining('claude-sonnet-5')])
+    await tab.goto(`${gateway}/me`)
+    expect(await tab.evaluate<string>('document.body.innerText')).toContain('Alice')
+    await tab.click('button', 'Sign out')
+    expect(await tab.evaluate<string>('document.body.innerText')).toContain('Sign in with your organisation')
+  })
+
+  test('follows the light and the dark, readable in both', async () => {
+    const look = async (tab: Tab) => tab.evaluate<{ paper: string; contrast: number }>(`({ paper: getComputedStyle(document.body).backgroundColor, contrast: ${LOWEST_CONTRAST} })`)
+    const [light, dark] = [await look(await openSpend(scheme('light'))), await look(await openSpend(scheme('dark')))]
+    expect([light.paper, dark.paper, light.contrast >= 4.5, dark.contrast >= 4.5]).toEqual(['rgb(246, 245, 241)', 'rgb(22, 22, 20)', true, true])
+  })
+
+  test('fits a narrow telephone without scrolling sideways', async () => {
+    const tab = await openSpend(width(320))
+    expect(await tab.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0)
+  })
+
+  test('works where scripts are off, and with the keyboard alone', async () => {
+    const tab = await openTab((one) => one.send('Emulation.setScriptExecutionDisabled', { value: true }))
+    await tab.goto(`${gateway}/me`)
+    await tab.press('Tab')
+    await tab.press('Enter', { leads: true })
+    await tab.press('Tab')
+    await tab.press('Enter', { leads: true })
+    expect(await tab.evaluate<string>('location.pathname')).toBe('/me')
+    await tab.press('Tab')
+    expect(await tab.evaluate<string>('(({ textContent }, { outlineStyle, outlineWidth }) => [textContent, outlineStyle, outlineWidth].join(" "))(document.activeElement, getComputedStyle(document.activeElement))')).toBe('Sign out solid 3px')
+    await tab.press('Enter', { leads: true })
+    expect(await tab.evaluate<string>('document.body.innerText')).toContain('Sign in with your organisation')
+  })
+
+  test('is told to a screen reader as headings, tables with names, and nothing of the bars', async () => {
+    const tab = await openSpend()
+    const { nodes } = await tab.send('Accessibility.getFullAXTree')
+    const named = (role: string) => (nodes as { ignored: boolean; role?: { value: string }; name?: { value: string } }[]).filter((node) => !node.ignored && node.role?.value === role).map(({ name }) => name?.value)
+    const month = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'][new Date().getUTCMonth()]
+    expect({ headings: named('heading'), tables: named('table'), buttons: named('button'), images: [...named('image'), ...named('SvgRoot')] }).toEqual({
+      headings: ['Your spend', 'Limits'],
+      tables: [`${month} by model`, `${month} by day`],
+      buttons: ['Sign out'],
+      images: [],
+    })
+    expect(named('columnheader')).toContain('Requests')
+    expect(named('rowheader')).toContain('claude-sonnet-5')
+  })
+})
+
+describe.skipIf(!RUNS)('all of these pages', () => {
   // Last: what all the tests above made the browser do.
   test('asked nothing of any other host, and gave the browser nothing to complain of', () => {
     const hosts = new Set(tabs.flatMap(({ requests }) => requests.filter((url) => !url.startsWith('data:')).map((url) => new URL(url).hostname)))

@@ -28,8 +28,9 @@ afterAll(async () => {
 }, 20_000)
 afterEach(async () => {
   proxy.set('pass')
+  await until(async () => (await world.database.sql`select from usage_hold`).length === 0)
   for (const { id } of (await admin('GET', '?limit=1000')).body.data) await admin('DELETE', `/${id}`)
-  for (const table of ['spend_day', 'usage_hour']) await world.database.sql.unsafe(`delete from ${table}`)
+  for (const table of ['spend_day', 'usage_day']) await world.database.sql.unsafe(`delete from ${table}`)
   await clock('now()')
 })
 
@@ -54,7 +55,7 @@ async function spend(amount: bigint, { day = '2026-11-18', scope = 'user', scope
 
 async function used(hour: string, model: string, cost: bigint, { sub = 'alice', upstream = 'one' } = {}): Promise<void> {
   await world.database.sql`
-    insert into usage_hour values (${hour}, ${world.idp.issuer}, ${sub}, gen_random_uuid(), ${model}, ${upstream}, 'claude-cli', 'standard', 'not_available', 'standard', 3, 1, 1000, 200, 300, 40, 2, 0, ${String(cost)}::bigint, 0)`
+    insert into usage_day values (date_trunc('day', ${hour}::timestamptz, 'UTC'), ${world.idp.issuer}, ${sub}, gen_random_uuid(), ${model}, ${upstream}, 'claude-cli', 'standard', 'not_available', 'standard', 3, 1, 1000, 200, 300, 40, 2, 0, ${String(cost)}::bigint, 0)`
 }
 
 const oauthUsage = async (token = alice.access_token) => (await (await world.gateway.get('/api/oauth/usage', token)).json()) as any
@@ -230,6 +231,8 @@ describe('GET /me/usage', () => {
 
   test('shows the cost of an answer that has just ended', async () => {
     await (await world.gateway.post('/v1/messages', { model: 'claude-sonnet-5', max_tokens: 1000, messages: [] }, alice.access_token)).text()
+    // The answer's last byte may be here before its end is noted there.
+    await until(async () => (await meUsage()).spent.daily.usd !== '0.00')
     const { spent, month } = await meUsage()
     expect([spent.daily, month.by_model]).toMatchObject([{ usd: '0.00756' }, [{ model: 'claude-sonnet-5', requests: 1, spent: { usd: '0.00756' } }]])
   })

@@ -67,7 +67,12 @@ export function createBrowser(): Browser {
 /** Enters the code at the gateway and signs in at the test provider as `login`; the page it ends on. */
 export async function approve(browser: Browser, verificationUri: string, userCode: string, login = 'alice'): Promise<Page> {
   await browser.get(`${verificationUri}?user_code=${userCode}`)
-  let page = await browser.submit(verificationUri, { user_code: userCode })
+  return signInAtProvider(browser, await browser.submit(verificationUri, { user_code: userCode }), login)
+}
+
+/** From the test provider's first page to the one it leads back to. */
+export async function signInAtProvider(browser: Browser, first: Page, login: string): Promise<Page> {
+  let page = first
   for (let step = 0; step < 4 && page.url.includes('/interaction/'); step++) {
     const action = /action="([^"]+)"/.exec(page.text)?.[1] ?? page.url
     const prompt = /name="prompt" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
