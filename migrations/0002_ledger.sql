@@ -42,6 +42,8 @@ create table usage_hold (
   -- counters that the amount is held on: [["user", "…"], …]
   held_on jsonb not null,
   held bigint not null,
+  -- could not be settled: left for somebody to look at, and in nobody's way
+  is_stuck boolean not null default false,
   -- what is settled when nobody comes back to do it: {"request": …, "rows": […]} as spend_settle takes them
   conservative jsonb not null
 );
@@ -114,7 +116,7 @@ create table spend_day (
   held bigint not null default 0,
   updated_at timestamptz not null default now(),
   primary key (scope, scope_id, day)
-);
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 create index spend_day_updated on spend_day (updated_at);
 create index spend_day_day on spend_day (day, scope);
 
@@ -191,28 +193,44 @@ end
 $$;
 select usage_make_partitions();
 
--- Deletes what is kept long enough: days of single requests, months of spend, days of names after somebody was last seen.
-create function spend_forget(usage_days integer, spend_months integer, identity_days integer) returns void language plpgsql set lock_timeout = '2s' as $$
+-- Drops the oldest month of single requests when all of it is older than so many days. Returns its name, or null when
+-- there is none, or somebody else is at it. A call of its own for each: nothing else waits for what it locks.
+create function usage_drop_month(usage_days integer) returns text language plpgsql set lock_timeout = '2s' as $$
 declare
-  oldest timestamptz := spend_clock() - make_interval(days => usage_days);
-  oldest_spend date := (date_trunc('month', spend_clock() at time zone 'UTC') - make_interval(months => spend_months))::date;
   part text;
 begin
-  perform pg_advisory_xact_lock(73054662);
-  for part in
-    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+  if not pg_try_advisory_xact_lock(73054663) then return null; end if;
+  select min(c.relname) into part from pg_inherits i join pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'usage'::regclass and c.relname ~ '^usage_\d{4}_\d{2}$'
-      and (to_date(substr(c.relname, 7), 'YYYY_MM') + interval '1 month') at time zone 'UTC' < oldest
-  loop
-    execute format('drop table %I', part);
-  end loop;
-  delete from usage_other where started_at < oldest;
-  delete from spend_day where day < oldest_spend;
-  delete from usage_hour where hour < least(oldest, oldest_spend::timestamp at time zone 'UTC');
-  delete from usage_day where day < least(oldest, oldest_spend::timestamp at time zone 'UTC');
-  update person set email = null, name = null, groups = '[]' where last_seen_at < spend_clock() - make_interval(days => identity_days)
-    and (email is not null or name is not null or groups <> '[]');
+      and (to_date(substr(c.relname, 7), 'YYYY_MM') + interval '1 month') at time zone 'UTC' < spend_clock() - make_interval(days => usage_days);
+  if part is not null then execute format('drop table %I', part); end if;
+  return part;
+end
+$$;
+
+-- Deletes up to `most` rows of each kind that are kept long enough: days of single requests, months of spend, days of names
+-- after somebody was last seen. Returns how many rows there were.
+create function spend_forget(usage_days integer, spend_months integer, identity_days integer, most integer) returns bigint language plpgsql as $$
+declare
+  oldest timestamptz := spend_clock() - make_interval(days => usage_days);
+  oldest_spend timestamptz := (date_trunc('month', spend_clock() at time zone 'UTC') - make_interval(months => spend_months)) at time zone 'UTC';
+  gone bigint := 0;
+  affected bigint;
+begin
+  if not pg_try_advisory_xact_lock(73054663) then return 0; end if;
+  delete from usage_other where ctid in (select ctid from usage_other where started_at < oldest limit most);
+  get diagnostics affected = row_count; gone := gone + affected;
+  delete from spend_day where ctid in (select ctid from spend_day where day < spend_day_of(oldest_spend) limit most);
+  get diagnostics affected = row_count; gone := gone + affected;
+  delete from usage_hour where ctid in (select ctid from usage_hour where hour < least(oldest, oldest_spend) limit most);
+  get diagnostics affected = row_count; gone := gone + affected;
+  delete from usage_day where ctid in (select ctid from usage_day where day < least(oldest, oldest_spend) limit most);
+  get diagnostics affected = row_count; gone := gone + affected;
+  update person set email = null, name = null, groups = '[]' where ctid in (
+    select ctid from person where last_seen_at < spend_clock() - make_interval(days => identity_days) and (email is not null or name is not null or groups <> '[]') limit most for update skip locked);
+  get diagnostics affected = row_count; gone := gone + affected;
   delete from gateway_process where seen_at < now() - interval '1 day' and not exists (select from usage_hold where process_id = gateway_process.id);
+  return gone;
 end
 $$;
 
@@ -282,7 +300,7 @@ $$;
 -- Settles requests: their holds end, their rows are written, counters and the ledgers by hour and by day move, once however often it
 -- is called. `requests`: [{"request_id", "started_at", "issuer", "sub", "email", "name", "group_set", "groups", "pools", "seen"}],
 -- `started_at` being what the program believes; the hold knows better. `rows`: [{"request_id", "seq", … as in usage}].
--- A request without rows is let go: nothing was sent. Returns how many rows are new.
+-- A request without rows is let go: nothing was sent; what a sweep wrote for it is taken back. Returns how many rows are new.
 create function spend_settle(requests jsonb, rows jsonb) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -313,13 +331,13 @@ begin
   ), hold as materialized (
     select * from jsonb_to_recordset(released) as h (request_id uuid, started_at timestamptz, held bigint, held_on jsonb)
   ), earlier as materialized (
-    -- what is written already: by a settlement whose answer was lost, or for a process that was taken for dead
+    -- what is written already: by a settlement whose answer was lost, for a process that was taken for dead, or before the
+    -- hold came that was too late for its request
     select u.* from given g join lateral (
       select * from usage where usage.request_id = g.request_id and usage.started_at > spend_clock() - interval '2 days' order by seq limit 1
     ) u on true
-    where not exists (select from hold where hold.request_id = g.request_id)
   ), request as materialized (
-    select g.request_id, coalesce(h.started_at, e.started_at, g.started_at, spend_clock()) as started_at, g.issuer, g.sub, g.group_set, g.pools
+    select g.request_id, coalesce(e.started_at, h.started_at, g.started_at, spend_clock()) as started_at, g.issuer, g.sub, g.group_set, g.pools
     from given g left join hold h using (request_id) left join earlier e using (request_id)
   ), written as (
     insert into usage as u
@@ -340,10 +358,19 @@ begin
       rate_web_search = excluded.rate_web_search, cost = excluded.cost
       where u.outcome = 'swept' and excluded.outcome <> 'swept'
     returning u.*
+  ), undone as (
+    -- nothing was sent after all
+    update usage u set outcome = 'failed', estimated = false, cost = 0, input_tokens = 0, output_tokens = 0, cache_read_tokens = 0, cache_write_5m_tokens = 0, cache_write_1h_tokens = 0
+    from earlier e
+    where e.outcome = 'swept' and u.outcome = 'swept' and (u.request_id, u.seq, u.started_at) = (e.request_id, e.seq, e.started_at)
+      and not exists (select from jsonb_to_recordset(rows) as x (request_id uuid) where x.request_id = e.request_id)
+    returning u.*
   ), movement as materialized (
     select 1 as sign, w.* from written w
     union all
-    select -1, e.* from earlier e where e.outcome = 'swept' and exists (select from written w where w.request_id = e.request_id and w.seq = e.seq)
+    select 1, n.* from undone n
+    union all
+    select -1, e.* from earlier e where e.outcome = 'swept' and (exists (select from written w where w.request_id = e.request_id and w.seq = e.seq) or exists (select from undone n where n.request_id = e.request_id))
   ), counter as (
     select scope, scope_id, day, sum(spent)::bigint as spent, sum(held)::bigint as held from (
       select c.scope, c.scope_id, spend_day_of(m.started_at) as day, m.sign * m.cost as spent, 0 as held
@@ -390,19 +417,35 @@ begin
 end
 $$;
 
--- Settles what dead processes held, at its conservative cost. Returns how many requests; fewer than `most` means that is all.
-create function spend_sweep(dead_after interval, most integer) returns bigint language plpgsql as $$
+-- Settles what dead processes held, at its conservative cost. Fewer than `most` means that is all. One that the ledger
+-- refuses is marked, and keeps nobody from the others.
+create function spend_sweep(dead_after interval, most integer, out swept bigint, out stuck bigint) language plpgsql as $$
 declare
   dead jsonb;
+  one jsonb;
 begin
+  swept := 0;
+  stuck := 0;
   with found as (
-    select h.conservative from usage_hold h left join gateway_process p on p.id = h.process_id
-    where p.id is null or p.seen_at < now() - dead_after
+    select h.request_id, h.conservative from usage_hold h left join gateway_process p on p.id = h.process_id
+    where not h.is_stuck and (p.id is null or p.seen_at < now() - dead_after)
     order by h.request_id limit most for update of h skip locked
   )
-  select jsonb_agg(conservative) into dead from found;
-  if dead is null then return 0; end if;
-  perform spend_settle((select jsonb_agg(d->'request') from jsonb_array_elements(dead) d), (select jsonb_agg(x) from jsonb_array_elements(dead) d, jsonb_array_elements(d->'rows') x));
-  return jsonb_array_length(dead);
+  select jsonb_agg(jsonb_build_object('id', request_id, 'of', conservative) order by request_id) into dead from found;
+  if dead is null then return; end if;
+  begin
+    perform spend_settle((select jsonb_agg(d->'of'->'request') from jsonb_array_elements(dead) d), (select jsonb_agg(x) from jsonb_array_elements(dead) d, jsonb_array_elements(d->'of'->'rows') x));
+    swept := jsonb_array_length(dead);
+  exception when data_exception or integrity_constraint_violation or cardinality_violation or program_limit_exceeded then
+    for one in select value from jsonb_array_elements(dead) loop
+      begin
+        perform spend_settle(jsonb_build_array(one->'of'->'request'), one->'of'->'rows');
+        swept := swept + 1;
+      exception when data_exception or integrity_constraint_violation or cardinality_violation or program_limit_exceeded then
+        update usage_hold set is_stuck = true where request_id = (one->>'id')::uuid;
+        stuck := stuck + 1;
+      end;
+    end loop;
+  end;
 end
 $$;

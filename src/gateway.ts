@@ -5,7 +5,7 @@ import { limitsOfCounter } from './alert/limits-of-counter.ts'
 import { createApp } from './app.ts'
 import type { GatewayConfig } from './config/schema.ts'
 import type { Database } from './db/connect.ts'
-import { openStore } from './db/open-store.ts'
+import { openStore, type Store } from './db/open-store.ts'
 import { createCredentialFetch } from './egress/credential-fetch.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
 import { checkOperatorUrl } from './egress/operator-url.ts'
@@ -96,7 +96,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   cleanUp.push(store.close)
   const publicUrl = config.listen.public_url ?? loopbackUrl(config)
   const state = { draining: false }
-  const parts = await assemble(options, store.db, publicUrl, cleanUp)
+  const parts = await assemble(options, store, publicUrl, cleanUp)
   const health = createHealth({
     isReachable: store.db.isReachable,
     graceSeconds: config.store.readiness_grace_seconds,
@@ -115,7 +115,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
     me: { db: store.db, ledger: parts.ledger, spend: parts.spend, pageSignIn: parts.pageSignIn, blockedMessage: config.admin?.blocked_message, observe },
-    spend: parts.spend,
+    spend: parts.spend && { ...parts.spend, reads: store.reports },
     report: { db: store.reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
   })
   const handle = createPipeline({
@@ -143,7 +143,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 }
 
 /** Everything between the listener and the store, in the order in which one needs the other. */
-async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming }: GatewayOptions, db: Database, publicUrl: string, cleanUp: CleanUp) {
+async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming }: GatewayOptions, { db, ledger: ledgerDb }: Store, publicUrl: string, cleanUp: CleanUp) {
   const fetch = createGuardedFetch({ allowLoopback })
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
@@ -164,7 +164,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   revocations.start()
   cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))
 
-  const ledger = await createLedger({ db, observe, retention: retentionOf(config), nowMs, ...(ledgerTiming && { timing: ledgerTiming }) })
+  const ledger = await createLedger({ db: ledgerDb, observe, retention: retentionOf(config), nowMs, ...(ledgerTiming && { timing: ledgerTiming }) })
   cleanUp.push(ledger.stop)
   const pricing = createPricing({ ...config.pricing, onUnknown: (model) => observe({ op: 'warn', message: `pricing: ${model} has no price of its own: it is counted as an unknown model; give it one in pricing.overrides` }) })
   const limitsOfPerson = (person: Principal) => (spend === undefined ? NO_LIMITS : limitsOf(person, spend.limits.current(), spend.rules))

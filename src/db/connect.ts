@@ -107,7 +107,7 @@ function openPool({ username, password, maxConnections, statementTimeoutMs = 30_
     onnotice: () => {},
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    connection: { application_name: 'gatehouse', statement_timeout: statementTimeoutMs },
+    connection: { application_name: 'gatehouse', DateStyle: 'ISO', statement_timeout: statementTimeoutMs },
   })
   return { client, orm: drizzle(client) }
 }

@@ -12,12 +12,16 @@ export interface Store {
   db: Database
   /** For what reads long: it takes no connection of `db`'s, and its missed deadlines leave `db` alone. */
   reports: Database
+  /** For what requests wait for and what records them: nothing else keeps it busy. */
+  ledger: Database
   close(): Promise<void>
 }
 
 /** A database that comes up together with the gateway gets this long. */
 const PATIENCE_MS = 5000
 const RETRY_MS = 500
+/** One admits, one settles, one looks after both. */
+const LEDGER = { maxConnections: 3 }
 const REPORTS = { maxConnections: 2, statementTimeoutMs: 20_000 }
 
 /** Throws BootError that names the host, never the user or the password. */
@@ -28,14 +32,15 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   const db = connect({ ...server, maxConnections: embedded?.maxConnections ?? config.max_connections })
   // The embedded database takes one connection.
   const reports = embedded === undefined ? connect({ ...server, ...REPORTS }) : db
+  const ledger = embedded === undefined ? connect({ ...server, ...LEDGER }) : db
   const close = async () => {
-    await Promise.all([db.close(), ...(reports === db ? [] : [reports.close()])])
+    await Promise.all([...new Set([db, reports, ledger])].map((one) => one.close()))
     await embedded?.stop()
   }
   try {
     await reach(db, config, observe)
     await migrate(db, migrations, observe)
-    return { db, reports, close }
+    return { db, reports, ledger, close }
   } catch (error) {
     await close()
     throw error instanceof DatabaseError ? new BootError(`store: ${whereIs(config)}: ${why(error)}`) : error

@@ -94,7 +94,7 @@ export function ledgerRow(requestId: string, seq: number, execution: Execution):
 
 /** The part of a settlement that speaks of the request; `seen`: this is news of the person. */
 export function ledgerRequest({ requestId, startedAt, person, pools }: LedgerRequest, { seen }: { seen: boolean }) {
-  const groups = person.groups.map((group) => plain(group, 1024) ?? '')
+  const groups = groupSetOf(person.groups)
   return {
     request_id: requestId,
     started_at: startedAt.toISOString(),
@@ -102,17 +102,33 @@ export function ledgerRequest({ requestId, startedAt, person, pools }: LedgerReq
     sub: person.sub,
     email: plain(person.email),
     name: plain(person.name),
-    group_set: groupSetId(groups),
-    groups: [...groups].sort(),
+    group_set: groups.id,
+    groups: groups.names,
     pools,
     seen,
   }
 }
 
+interface GroupSet {
+  readonly id: string
+  readonly names: readonly string[]
+}
+
+/** Of those who work now: what waits to be written shares one list of their groups. */
+const groupSets = new Map<string, GroupSet>()
+const MOST_GROUP_SETS = 10_000
+
 /** The same groups in any order have the same id. */
-function groupSetId(groups: readonly string[]): string {
-  const hex = new Bun.CryptoHasher('sha256').update(JSON.stringify([...groups].sort())).digest('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
+function groupSetOf(groups: readonly string[]): GroupSet {
+  const key = JSON.stringify(groups)
+  const known = groupSets.get(key)
+  if (known !== undefined) return known
+  const names = groups.map((group) => plain(group, 1024) ?? '').sort()
+  const hex = new Bun.CryptoHasher('sha256').update(JSON.stringify(names)).digest('hex')
+  const made = { id: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`, names }
+  if (groupSets.size >= MOST_GROUP_SETS) groupSets.clear()
+  groupSets.set(key, made)
+  return made
 }
 
 function tokens(count: number | undefined): number {

@@ -6,7 +6,7 @@ import type { Observe } from '../observe/events.ts'
 import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest } from './execution.ts'
 import { createGroupCommit, TimeoutError } from './group-commit.ts'
 import { createSettleQueue, type Settlement, type SettleState } from './settle-queue.ts'
-import { admitBatch, forget, makePartitions, markAlive, oldHolds, readCounters, settleBatch, sweepDead, type AdmissionEntry, type AdmissionRow, type CounterSums, type LimitedCounter, type Retention } from './store.ts'
+import { admitBatch, forget, holdsOf, makePartitions, markAlive, readCounters, settleBatch, sweepDead, type AdmissionEntry, type AdmissionRow, type CounterSums, type LimitedCounter, type Retention } from './store.ts'
 import type { Counter } from './counters.ts'
 
 export interface AdmissionRequest extends Omit<LedgerRequest, 'startedAt'> {
@@ -76,8 +76,10 @@ const ADMIT_MS = 2000
 const READ_MS = 2000
 const MOST_IN_BATCH = 200
 const SETTLE_MS = 10_000
-/** About a kilobyte each. */
-const MOST_WAITING = 50_000
+/** Some three kilobytes each: a hundred megabytes. */
+const MOST_WAITING = 30_000
+/** An admission that is answered later than this was given up by its request long ago. */
+const LATE_SECONDS = 60
 const TIMING: LedgerTiming = { beatMs: 10_000, deadAfterSeconds: 60 }
 const MOST_SWEPT = 500
 const HOUSEKEEPING_MS = 3_600_000
@@ -108,13 +110,21 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   const queue = createSettleQueue({
     settle: (batch) => settleBatch(db, batch.map(({ request }) => request), batch.flatMap(({ rows }) => rows), SETTLE_MS),
     ended,
-    setAside: ({ requestId, rows }, error) => observe({ op: 'error', message: `usage ledger: a settlement cannot be written and is kept as a hold: ${error.message}; cost ${rows.map((row) => row.cost).join(' + ')} nano-dollars`, request_id: requestId }),
+    setAside: (settlement, error) => {
+      const { requestId, rows } = settlement
+      forgetDebt(requestId)
+      observe({ op: 'error', message: `usage ledger: a settlement cannot be written and is kept as a hold: ${error.message}; cost ${rows.map((row) => row.cost).join(' + ')} nano-dollars`, request_id: requestId })
+    },
     troubled: (error) => observe({ op: 'warn', message: `usage ledger: ${error.message}; ${queue.state.waiting} settlements wait`, repeat: 'ledger.settle' }),
     nowMs,
   })
 
   function ended({ requestId }: Settlement): void {
     running.delete(requestId)
+    forgetDebt(requestId)
+  }
+
+  function forgetDebt(requestId: string): void {
     const debt = owed.get(requestId)
     if (debt === undefined) return
     owed.delete(requestId)
@@ -134,18 +144,21 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   async function beat(): Promise<void> {
     await markAlive(db, processId)
     // Left by an admission whose answer came too late for its request.
-    for (const requestId of await oldHolds(db, processId)) if (!running.has(requestId)) letGo(requestId)
+    await letGoOfOthers(LATE_SECONDS)
     // Others may seem dead to one that was itself cut off a moment ago.
     if (nowMs() - aliveSinceMs < deadAfterSeconds * 1000) return
     for (let found = MOST_SWEPT; found === MOST_SWEPT; ) {
-      found = await sweepDead(db, deadAfterSeconds, MOST_SWEPT)
-      swept += found
-      if (found > 0) observe({ op: 'warn', message: `usage ledger: ${found} requests of a process that died are settled at their conservative cost` })
+      const answer = await sweepDead(db, deadAfterSeconds, MOST_SWEPT)
+      found = answer.swept + answer.stuck
+      swept += answer.swept
+      if (answer.swept > 0) observe({ op: 'warn', message: `usage ledger: ${answer.swept} requests of a process that died are settled at their conservative cost` })
+      if (answer.stuck > 0) observe({ op: 'error', message: `usage ledger: ${answer.stuck} requests of a process that died cannot be settled: see usage_hold where is_stuck` })
     }
   }
 
-  function letGo(requestId: string): void {
-    queue.add({ requestId, request: { request_id: requestId }, rows: [] })
+  /** What this process holds, and nothing of it runs. */
+  async function letGoOfOthers(forSeconds: number): Promise<void> {
+    for (const requestId of await holdsOf(db, processId, forSeconds)) if (!running.has(requestId)) queue.add({ requestId, request: { request_id: requestId }, rows: [] })
   }
 
   const beats = every(beatMs, beat, (error) => {
@@ -188,8 +201,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
         owed.set(request.requestId, { key, cost })
         unsettled.set(key, (unsettled.get(key) ?? 0n) + cost)
       }
-      if (rows.length === 0) return letGo(request.requestId)
-      queue.add({ requestId: request.requestId, request: ledgerRequest(request, { seen: true }), rows })
+      queue.add({ requestId: request.requestId, request: ledgerRequest(request, { seen: rows.length > 0 }), rows })
     },
     read: (counters) => readCounters(db, counters, READ_MS),
     unsettled: (key) => unsettled.get(key) ?? 0n,
@@ -198,6 +210,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     async stop() {
       clearInterval(beats)
       clearInterval(housekeeping)
+      await letGoOfOthers(0).catch(() => {})
       if (!(await queue.flush(FAREWELL_MS))) observe({ op: 'error', message: `usage ledger: the database did not take ${queue.state.waiting} settlements before the end; another process settles what was held for them at its conservative cost` })
       queue.stop()
     },

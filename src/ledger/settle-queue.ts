@@ -45,8 +45,8 @@ const MOST_IN_BATCH = 500
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [100, 5000]
 /** Serialization failure, deadlock: the same batch is good a moment later. */
 const COLLIDED = /^(40001|40P01|55P03)$/
-/** What is wrong with the data itself; everything else is wrong with the database, and passes. */
-const BAD_DATA = /^(22|23)/
+/** What is wrong with the data itself: a value, a constraint, the same row twice, a limit of the program. */
+const BAD_DATA = /^(21|22|23|54)/
 
 export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sleep = Bun.sleep }: SettleQueueDeps): SettleQueue {
   let queue: { settlement: Settlement; sinceMs: number }[] = []
@@ -85,7 +85,7 @@ export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sl
     } catch (error) {
       const failure = error instanceof DatabaseError ? error : new DatabaseError('failed', 'statement failed')
       if (COLLIDED.test(failure.sqlState ?? '')) return 0
-      if (!BAD_DATA.test(failure.sqlState ?? '')) {
+      if (!BAD_DATA.test(failure.sqlState ?? (error instanceof DatabaseError ? '' : '22'))) {
         troubled(failure)
         return 0
       }

@@ -107,16 +107,16 @@ export async function markAlive(db: Database, processId: string): Promise<void> 
   await db.run(sql`insert into gateway_process (id) values (${processId}::uuid) on conflict (id) do update set seen_at = now()`)
 }
 
-/** What this process holds for longer than a minute. */
-export async function oldHolds(db: Database, processId: string): Promise<string[]> {
-  const rows = await db.run<{ request_id: string }>(sql`select request_id from usage_hold where process_id = ${processId}::uuid and started_at < spend_clock() - interval '1 minute'`)
+/** What this process holds for longer than so many seconds. */
+export async function holdsOf(db: Database, processId: string, forSeconds: number): Promise<string[]> {
+  const rows = await db.run<{ request_id: string }>(sql`select request_id from usage_hold where process_id = ${processId}::uuid and started_at <= spend_clock() - make_interval(secs => ${forSeconds})`)
   return rows.map((row) => row.request_id)
 }
 
-/** Settles what dead processes held. Returns how many requests. */
-export async function sweepDead(db: Database, deadAfterSeconds: number, most: number): Promise<number> {
-  const [answer] = await db.run<{ swept: string }>(sql`select spend_sweep(make_interval(secs => ${deadAfterSeconds}), ${most}::int) as swept`)
-  return Number(answer?.swept ?? 0)
+/** Settles what dead processes held. Returns how many requests, and how many the ledger refused. */
+export async function sweepDead(db: Database, deadAfterSeconds: number, most: number): Promise<{ swept: number; stuck: number }> {
+  const [answer] = await db.run<{ swept: string; stuck: string }>(sql`select swept, stuck from spend_sweep(make_interval(secs => ${deadAfterSeconds}), ${most}::int)`)
+  return { swept: Number(answer?.swept ?? 0), stuck: Number(answer?.stuck ?? 0) }
 }
 
 export interface Retention {
@@ -130,7 +130,13 @@ export async function makePartitions(db: Database): Promise<void> {
   await db.run(sql`select usage_make_partitions()`)
 }
 
-/** Deletes what has been kept long enough. */
+/** Deletes what has been kept long enough, in pieces, so that nobody waits for it. */
 export async function forget(db: Database, { usageDays, spendMonths, identityDays }: Retention): Promise<void> {
-  await db.run(sql`select spend_forget(${usageDays}::int, ${spendMonths}::int, ${identityDays}::int)`, { deadlineMs: 30_000 })
+  for (let dropped: string | null | undefined = ''; typeof dropped === 'string'; ) dropped = (await db.run<{ part: string | null }>(sql`select usage_drop_month(${usageDays}::int) as part`))[0]?.part
+  for (let gone = MOST_FORGOTTEN; gone >= MOST_FORGOTTEN; ) {
+    const [row] = await db.run<{ gone: string }>(sql`select spend_forget(${usageDays}::int, ${spendMonths}::int, ${identityDays}::int, ${MOST_FORGOTTEN}::int) as gone`)
+    gone = Number(row?.gone ?? 0)
+  }
 }
+
+const MOST_FORGOTTEN = 5000

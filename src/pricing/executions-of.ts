@@ -13,13 +13,14 @@ export interface Execution {
 
 /** The answer itself comes first. What ran as another model than the one sent is told by that model's name. */
 export function executionsOf(served: Served, usage: Usage): readonly Execution[] {
-  const own = { kind: 'message' as const, served: ranAs(served, usage.fallbackModel ?? known(usage.model)), usage: { ...usage, beside: [] } }
+  const own = { kind: 'message' as const, served: ranAs(served, usage.fallbackModel ?? answeredBy(served, usage.model)), usage: { ...usage, beside: [] } }
   return [own, ...usage.beside.map(({ kind, usage: part }) => ({ kind, served: ranAs(served, part.model), usage: part }))]
 }
 
-/** An answer names its model in ways of its own: only what the catalogue knows says that it is another. */
-function known(name: string | undefined): string | undefined {
-  return name !== undefined && sentModel(name) !== undefined ? name : undefined
+/** An answer names its model in ways of its own: only where the catalogue knows both does it say that it is another. */
+function answeredBy({ upstreamModel, model }: Served, name: string | undefined): string | undefined {
+  const isKnown = name !== undefined && sentModel(name) !== undefined && (sentModel(upstreamModel) ?? catalogModel(model)) !== undefined
+  return isKnown ? name : undefined
 }
 
 /** Another name of what was sent is no other model; what was sent says more, as where it runs. */

@@ -13,7 +13,7 @@ import type { AdmitSpend } from '../spend/admission.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Answered, Tried } from './attempt.ts'
 import type { MessagesRequest } from './read-request.ts'
-import { worstCase } from './worst-case.ts'
+import { likelyInput, worstCase } from './worst-case.ts'
 
 export interface ChargeDeps {
   admitSpend: AdmitSpend
@@ -44,13 +44,13 @@ export interface Charged {
 
 /** Throws the refusal when a limit is reached. */
 export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Charge> {
-  const worst = worstCase(about.asked, limitsOf(about.model))
+  const { window, maxOutput } = limitsOf(about.model)
   const first = about.upstreams.find((upstream) => about.model.upstreamId(upstream, about.asked.model) !== undefined)
   const execution = executionOf(deps, about)
   const [conservative] = execution({
     upstream: first,
     upstreamModel: (first && about.model.upstreamId(first, about.asked.model)) ?? '',
-    usage: worst.usage,
+    usage: worstCase(about.asked, { window, maxOutput }),
     status: 0,
     outcome: 'swept',
     at: new Date(about.context.receivedAt),
@@ -61,8 +61,6 @@ export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Char
   const executions: Execution[] = []
   let answer: { answered: Answered; ttfbMs: number } | undefined
   let cost: bigint | undefined
-  /** Nobody said what it came to, and the client took part in that. */
-  const guess = { ...NO_USAGE, input: worst.likelyInput, isEstimated: true }
 
   function final(answered: Answered, ttfbMs: number, outcome: Execution['outcome'], usage: Usage): readonly Execution[] {
     const { status } = answered.response
@@ -70,16 +68,17 @@ export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Char
     return execution({ upstream: answered.upstream, upstreamModel: answered.model, upstreamRequestId: answered.upstream.requestId(answered.response.headers), usage: known, status, outcome, at: request.startedAt, ttfbMs, durationMs: Math.round(deps.nowMs() - startedMs) })
   }
 
-  /** An answer that said nothing of its usage is guessed where the client ended it, and else flagged. */
+  /** Of an answer that did not say what it read: about what was sent, unless the upstream broke off before it said anything. */
   function heard(usage: Usage, outcome: Execution['outcome']): Usage {
-    if (usage.input !== undefined || usage.output !== undefined) return usage
-    return outcome === 'client_gone' || outcome === 'drained' ? guess : { ...usage, isEstimated: true }
+    if (usage.input !== undefined) return usage
+    const isSilent = outcome === 'upstream_broke' && usage.output === undefined
+    return { ...usage, ...(isSilent ? {} : { input: likelyInput(about.asked, window) }), isEstimated: true }
   }
 
   return {
     headers,
     tried({ upstream, request: sent, status, upstreamRequestId, startedMs: sentMs, isAbandoned }) {
-      const usage = isAbandoned ? guess : { ...NO_USAGE, isEstimated: status < 400 }
+      const usage = { ...NO_USAGE, ...(isAbandoned ? { input: likelyInput(about.asked, window) } : {}), isEstimated: status < 400 }
       executions.push(...execution({ upstream, upstreamModel: sent.model, upstreamRequestId, usage, status, outcome: isAbandoned ? 'client_gone' : 'failed', at: request.startedAt, durationMs: Math.round(deps.nowMs() - sentMs) }))
     },
     answered: (answered) => void (answer = { answered, ttfbMs: Math.round(deps.nowMs() - startedMs) }),

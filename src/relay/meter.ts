@@ -113,13 +113,17 @@ function parse(text: string): any {
   }
 }
 
-/** For a JSON answer: its usage is read once it is complete, if it is not too large to keep. */
+const BYTES_PER_TOKEN = 4
+
+/** For a JSON answer: its usage is read once it is complete, if it is not too large to keep; else it is judged by its size. */
 export function createJsonMeter(): Meter {
   const kept = gatherBytes()
+  let sentBytes = 0
   let isTooLarge = false
   const answer = () => parse(kept.view().toString('utf8'))
   return {
     watch(chunk) {
+      sentBytes += chunk.byteLength
       isTooLarge ||= kept.length() + chunk.byteLength > MAX_JSON_BYTES
       if (isTooLarge) kept.take()
       else kept.add(chunk)
@@ -127,7 +131,8 @@ export function createJsonMeter(): Meter {
     usage() {
       const { model, usage } = answer() ?? {}
       const known = overwriteUsage(overwriteModel(NO_USAGE, model), usage)
-      return { ...known, isEstimated: known.output === undefined }
+      if (known.output !== undefined) return known
+      return { ...known, output: sentBytes === 0 ? undefined : Math.ceil(sentBytes / BYTES_PER_TOKEN), isEstimated: true }
     },
     isWhole: () => answer() !== undefined,
     endsInError: () => false,

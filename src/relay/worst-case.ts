@@ -2,13 +2,6 @@
 import { textOf, type JsonObject } from '../json/scan.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
 
-export interface WorstCase {
-  /** All of the prompt in the dearest class that it may fall into, and the longest answer. */
-  readonly usage: Usage
-  /** Tokens that the prompt probably has. */
-  readonly likelyInput: number
-}
-
 /** Text of any language and code has more bytes to a token than this. */
 const LEAST_BYTES_PER_TOKEN = 3
 const LIKELY_BYTES_PER_TOKEN = 4
@@ -18,28 +11,52 @@ const MOST_OUTPUT = 128_000
 const [QUOTE, MAX_WORD] = [0x22, 32]
 const HOUR = Buffer.from('"1h"')
 const CACHE_CONTROL = Buffer.from('cache_control')
+const ESCAPE = Buffer.from('\\u00')
+/** Documents and images that the upstream fetches. */
+const REFERENCES = ['"type":"url"', '"type": "url"', '"type":"file"', '"type": "file"', '"file_id"'].map((mark) => Buffer.from(mark))
+const DATA = Buffer.from('"data":"')
+const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
 
 /**
- * Bounded by what the model can read and write. Its input may all be written to the cache, for as long as the request
- * says somewhere; an image has far fewer tokens than its bytes suggest, and is bounded by the window alone.
+ * All of the prompt in the dearest class that it may fall into, and the longest answer. Bounded by what the model can read
+ * and write. The input may all be written to the cache, for as long as the request says somewhere; what it names instead of
+ * holding may fill the window. What tools of the server add, and a dearer model that it falls back to, is not in it.
  */
-export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput = MOST_OUTPUT }: { window?: number | undefined; maxOutput?: number | undefined }): WorstCase {
-  const bytes = Buffer.from(request.bytes.buffer, request.bytes.byteOffset, request.bytes.byteLength)
-  const input = Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
-  const ttl = !bytes.includes(CACHE_CONTROL) ? undefined : bytes.includes(HOUR) ? 'hour' : 'minutes'
+export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput = MOST_OUTPUT }: { window?: number | undefined; maxOutput?: number | undefined }): Usage {
+  const bytes = bufferOf(request)
+  const input = REFERENCES.some((mark) => bytes.includes(mark)) ? window : Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
+  // A name may be spelled with escapes.
+  const isEscaped = bytes.includes(ESCAPE)
+  const ttl = isEscaped || bytes.includes(HOUR) ? 'hour' : bytes.includes(CACHE_CONTROL) ? 'minutes' : undefined
   return {
-    usage: {
-      ...NO_USAGE,
-      input: ttl === undefined ? input : undefined,
-      cacheWrite5m: ttl === 'minutes' ? input : undefined,
-      cacheWrite1h: ttl === 'hour' ? input : undefined,
-      output: Math.min(maxOutput, maxTokens(bytes, request) ?? maxOutput),
-      speed: word(request, 'speed'),
-      inferenceGeo: word(request, 'inference_geo'),
-      isEstimated: true,
-    },
-    likelyInput: Math.min(window, Math.ceil(bytes.length / LIKELY_BYTES_PER_TOKEN)),
+    ...NO_USAGE,
+    input: ttl === undefined ? input : undefined,
+    cacheWrite5m: ttl === 'minutes' ? input : undefined,
+    cacheWrite1h: ttl === 'hour' ? input : undefined,
+    output: Math.min(maxOutput, maxTokens(bytes, request) ?? maxOutput),
+    speed: word(request, 'speed'),
+    inferenceGeo: word(request, 'inference_geo'),
+    isEstimated: true,
   }
+}
+
+/** Tokens that a prompt probably has: its text by the byte, each image or document that it holds as a page or two. */
+export function likelyInput(request: JsonObject, window = MOST_INPUT): number {
+  const bytes = bufferOf(request)
+  let [text, held] = [bytes.length, 0]
+  for (let at = bytes.indexOf(DATA); at >= 0; at = bytes.indexOf(DATA, at)) {
+    const start = at + DATA.length
+    const end = bytes.indexOf(QUOTE, start)
+    at = end < 0 ? bytes.length : end
+    if (at - start < LEAST_HELD_BYTES) continue
+    text -= at - start
+    held++
+  }
+  return Math.min(window, Math.ceil(text / LIKELY_BYTES_PER_TOKEN) + held * HELD_TOKENS)
+}
+
+function bufferOf({ bytes }: JsonObject): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** With a name twice the last one counts. */

@@ -65,18 +65,25 @@ export function createAdmitSpend(deps: SpendDeps): AdmitSpend {
 
 /** What this process has yet to write may fill the limit, or be counted already: the database says which once it is written. */
 async function refuseIfSpent(deps: SpendDeps, asked: SpendRequest, counters: readonly LimitedCounter[], request: LedgerRequest): Promise<void> {
-  const limitMs = 2000
+  const fresh = await readAfterWriting(deps, counters)
+  if (fresh instanceof LedgerUnavailable) {
+    if (deps.failClosed) deps.ledger.settle(request, [])
+    unreadable(deps, asked, fresh, request)
+  } else if (decisive(fresh.uses) !== undefined) {
+    deps.ledger.settle(request, [])
+    throw refusal(deps, asked, fresh.uses, fresh.now)
+  }
+}
+
+const WRITTEN_WITHIN_MS = 2000
+
+async function readAfterWriting({ ledger }: SpendDeps, counters: readonly LimitedCounter[]): Promise<{ uses: Use[]; now: Date } | LedgerUnavailable> {
   try {
-    await deps.ledger.flush(limitMs)
-    const { now, sums } = await deps.ledger.read(counters)
-    const uses = usesOf(counters, sums, now)
-    if (decisive(uses) === undefined) return
-    deps.ledger.settle(request, [])
-    throw refusal(deps, asked, uses, now)
+    if (!(await ledger.flush(WRITTEN_WITHIN_MS))) return new LedgerUnavailable('unreachable', 'settlements wait for the database')
+    const { now, sums } = await ledger.read(counters)
+    return { uses: usesOf(counters, sums, now), now }
   } catch (error) {
-    if (error instanceof GatewayError) throw error
-    deps.ledger.settle(request, [])
-    unreadable(deps, asked, new LedgerUnavailable('unreachable', 'spend could not be read'), request)
+    return new LedgerUnavailable('unreachable', (error as Error).message)
   }
 }
 

@@ -94,10 +94,30 @@ function writePlace(query: EffectiveQuery, { sub, issuer, period, spent }: Place
 
 function readPlace(query: EffectiveQuery): Place | undefined {
   if (query.page === undefined) return undefined
+  const wrong = () => refuse('page', 'does not belong to this query: begin with its first page')
   const [, text, sum] = /^page_([\w-]{1,4096})\.([0-9a-f]{16})$/.exec(query.page) ?? []
-  if (text === undefined || sum !== sumOf(query, text)) refuse('page', 'does not belong to this query: begin with its first page')
-  const [sub, issuer, period, spent] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as [string, string, Period, string | null]
+  if (text === undefined || sum !== sumOf(query, text)) return wrong()
+  const place = parsed(Buffer.from(text, 'base64url').toString('utf8'))
+  if (!isPlace(place)) return wrong()
+  const [sub, issuer, period, spent] = place
   return { sub, issuer, period, spent: spent ?? undefined }
+}
+
+/** Undefined for what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whoever works the sum out may have written anything; the database is told only what it can take. */
+function isPlace(value: unknown): value is [string, string, Period, string | null] {
+  if (!Array.isArray(value) || value.length !== 4) return false
+  const [sub, issuer, period, spent] = value
+  const isText = (one: unknown) => typeof one === 'string' && !/\p{Cc}/u.test(one) && one.isWellFormed()
+  return isText(sub) && isText(issuer) && PERIODS.includes(period) && (spent === null || (typeof spent === 'string' && /^-?\d{1,30}$/.test(spent)))
 }
 
 function sumOf({ subs, periods, isBySpend, search }: EffectiveQuery, text: string): string {

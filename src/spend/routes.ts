@@ -18,6 +18,8 @@ import { warningFor } from './warning-for.ts'
 
 export interface SpendRoutesDeps {
   db: Database
+  /** For what reads long: nobody's request waits behind it. */
+  reads: Database
   limits: LimitList
   rules: LimitRules
   observe: Observe
@@ -27,7 +29,7 @@ const PATH = '/v1/organizations/spend_limits'
 const MAX_BODY_BYTES = 64 * 1024
 
 /** Spend limits: set, listed, deleted; what holds for whom; who changed what (contract §6). */
-export function spendRoutes({ db, limits, rules, observe }: SpendRoutesDeps) {
+export function spendRoutes({ db, reads, limits, rules, observe }: SpendRoutesDeps) {
   return new Elysia({ name: 'spend' })
     .post(PATH, async ({ request }) => {
       const actor = writerOf(request, observe)
@@ -48,13 +50,13 @@ export function spendRoutes({ db, limits, rules, observe }: SpendRoutesDeps) {
     .get(`${PATH}/effective`, async ({ request }) => {
       adminOf(request)
       const query = readEffectiveQuery(parametersOf(request))
-      const [people, pools] = await Promise.all([listSpending(db, peopleRange(query)), listPoolSpending(db)])
+      const [people, pools] = await Promise.all([listSpending(reads, peopleRange(query)), listPoolSpending(reads)])
       return answer(effectivePage(query, { people, pools, limits: limits.current(), rules }))
     })
     .get(`${PATH}/audit`, async ({ request }) => {
       adminOf(request)
       const { limit, after } = readAuditQuery(parametersOf(request))
-      return answer(auditAnswer(await listAudit(db, { after, most: limit + 1 }), limit))
+      return answer(auditAnswer(await listAudit(reads, { after, most: limit + 1 }), limit))
     })
     .get(`${PATH}/:id`, async ({ request, params }) => {
       adminOf(request)

@@ -225,7 +225,7 @@ describe('the sweep', () => {
   test('settles what dead processes held at its conservative cost, once, however many sweep', async () => {
     for (let n = 0; n < 10; n++) await admit(request(), { counters: [LIMIT], held: 1, cost: 50 })
     const swept = await Promise.all(Array.from({ length: 4 }, () => sweepDead(db, 60, 3)))
-    expect(swept.reduce((sum, count) => sum + count)).toBe(10)
+    expect(swept.reduce((sum, { swept: count }) => sum + count, 0)).toBe(10)
     expect(await totals()).toEqual(standing(10, 500))
     const [row] = await database.sql`select distinct outcome, estimated, status from usage`
     expect(row as unknown).toEqual({ outcome: 'swept', estimated: true, status: 0 })
@@ -234,9 +234,38 @@ describe('the sweep', () => {
   test('leaves alone what living processes hold, and dead ones that were seen a moment ago', async () => {
     await markAlive(db, PROCESS)
     await admit(request())
-    expect(await sweepDead(db, 60, 100)).toBe(0)
+    expect(await sweepDead(db, 60, 100)).toEqual({ swept: 0, stuck: 0 })
     await database.sql`update gateway_process set seen_at = now() - interval '61 seconds'`
-    expect(await sweepDead(db, 60, 100)).toBe(1)
+    expect(await sweepDead(db, 60, 100)).toEqual({ swept: 1, stuck: 0 })
+  })
+
+  test('marks what the ledger refuses, and settles the others now and later', async () => {
+    const many = Array.from({ length: 4 }, () => request())
+    for (const one of many) await admit(one, { cost: 50 })
+    await database.sql`update usage_hold set conservative = jsonb_set(conservative, '{rows,0,status}', '99999') where request_id = ${many[1]?.requestId as string}`
+    expect(await sweepDead(db, 60, 100)).toEqual({ swept: 3, stuck: 1 })
+    await admit(request(), { cost: 50 })
+    expect(await sweepDead(db, 60, 100)).toEqual({ swept: 1, stuck: 0 })
+    expect(await totals()).toEqual(standing(4, 200, { holds: 1 }))
+  })
+
+  test('adds nothing for a request that was settled before its hold came', async () => {
+    const one = request({ startedAt: new Date(Date.now() - 2000) })
+    await settle(one, 10)
+    await admit(one, { counters: [LIMIT], held: 500, cost: 500 })
+    expect(await sweepDead(db, 60, 100)).toEqual({ swept: 1, stuck: 0 })
+    expect(await totals()).toEqual(standing(1, 10))
+  })
+
+  test('is taken back when the process that was taken for dead had sent nothing', async () => {
+    const one = request({ pools: ['engineering'] })
+    await admit(one, { counters: [LIMIT], held: 500, cost: 500 })
+    await sweepDead(db, 60, 100)
+    await settle(one)
+    await settle(one)
+    expect(await totals()).toEqual(standing(1, 0))
+    const [pool] = await database.sql`select spent::int from spend_day where scope = 'rbac_group'`
+    expect(pool?.spent).toBe(0)
   })
 
   test('is corrected by the process that was taken for dead, and by its repetitions not again', async () => {
@@ -272,6 +301,21 @@ describe('the months', () => {
     expect(await totals()).toEqual(standing(1, 10))
     await makePartitions(db)
     expect(await totals()).toEqual(standing(1, 10))
+  })
+
+  test('are forgotten by one at a time, and whoever waits for no lock', async () => {
+    const [locked] = [Promise.withResolvers<void>()]
+    const release = Promise.withResolvers<void>()
+    const other = database.sql.begin(async (transaction) => {
+      await transaction`select pg_advisory_xact_lock(73054663)`
+      locked.resolve()
+      await release.promise
+    })
+    await locked.promise
+    await forget(db, { usageDays: 1, spendMonths: 1, identityDays: 1 })
+    await makePartitions(db)
+    release.resolve()
+    await other
   })
 
   test('are dropped whole when they are old enough, and names end before the figures do', async () => {

@@ -124,7 +124,7 @@ describe('a settlement', () => {
     ledger.settle({ ...one, startedAt: new Date() }, [execution(7, { status: 99_999 })])
     ledger.settle(request(), [execution(5)])
     while (ledger.state().settled < 1) await Bun.sleep(1)
-    expect([await counted('usage'), await counted('usage_hold'), ledger.state().setAside, ledger.unsettled(ALICE_KEY)]).toEqual([1, 1, 1, 7n])
+    expect([await counted('usage'), await counted('usage_hold'), ledger.state().setAside, ledger.unsettled(ALICE_KEY)]).toEqual([1, 1, 1, 0n])
     expect(observed).toContainEqual(expect.objectContaining({ op: 'error', message: expect.stringContaining('cost 7 nano-dollars') }))
   })
 })

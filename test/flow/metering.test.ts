@@ -156,6 +156,31 @@ describe('a request', () => {
     expect(await ledger()).toMatchObject([{ outcome: 'client_gone', status: 0, estimated: true, input, output: 0, cost: input * 2000 }])
   })
 
+  test('that is not streamed, and whose client leaves in the middle of the answer, is billed what it got', async () => {
+    const left = Promise.withResolvers<void>()
+    world.upstream.enqueue(async (answer, request) => {
+      answer.head(200, { 'content-type': 'application/json' })
+      await answer.chunk(`{"type":"message","content":[{"type":"text","text":"${'z'.repeat(40_000)}`)
+      await request.closed
+      left.resolve()
+    })
+    const leaving = new AbortController()
+    await readUntil(await send(ask({ stream: false }), { signal: leaving.signal }), 'z'.repeat(100))
+    leaving.abort()
+    await left.promise
+    const [row] = await ledger()
+    expect(row).toMatchObject({ outcome: 'client_gone', estimated: true })
+    expect([row?.input === 0, (row?.output ?? 0) > 5000]).toEqual([false, true])
+  })
+
+  test('whose answer does not say what it used is judged by its size', async () => {
+    world.upstream.enqueue(answerJson(200, { type: 'message', content: [{ type: 'text', text: 'w'.repeat(4000) }] }))
+    await (await send(ask({ stream: false, system: 'x'.repeat(4000) }))).text()
+    const [row] = await ledger()
+    expect(row).toMatchObject({ outcome: 'completed', estimated: true })
+    expect([(row?.input ?? 0) > 1000, (row?.output ?? 0) > 1000]).toEqual([true, true])
+  })
+
   test('whose upstream breaks off is billed what it said, and says that this is an estimate', async () => {
     const read = Promise.withResolvers<void>()
     world.upstream.enqueue(async (answer) => {

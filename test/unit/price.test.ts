@@ -327,6 +327,12 @@ describe('the executions of a request', () => {
     ])
   })
 
+  test('of a model of the operator\'s own are priced as that, whatever name the answer has', () => {
+    const own = served('team-coder', {}, 'deployment-of-ours')
+    expect(executionsOf(own, { ...NO_USAGE, input: 10, model: 'claude-sonnet-5' })).toMatchObject([{ served: own }])
+    expect(executionsOf(served('claude-haiku-4-5'), { ...NO_USAGE, input: 10, model: 'claude-sonnet-5' })).toMatchObject([{ served: { model: 'claude-sonnet-5' } }])
+  })
+
   test('after a fallback are priced as the model that answered, and what the first had written as the first', () => {
     const iterations = [{ type: 'message', model: 'claude-fable-5', input_tokens: 500, output_tokens: 30 }, { type: 'fallback_message', model: 'claude-opus-4-8', input_tokens: 400, output_tokens: 200 }]
     expect(total(served('claude-fable-5'), overwriteUsage(NO_USAGE, { input_tokens: 400, output_tokens: 200, iterations }))).toEqual([

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { scanObject } from '../../src/json/scan.ts'
-import { worstCase } from '../../src/relay/worst-case.ts'
+import { likelyInput, worstCase } from '../../src/relay/worst-case.ts'
 
 const WINDOW = { window: 200_000, maxOutput: 64_000 }
 
@@ -8,7 +8,8 @@ function of(body: object | string, model: Parameters<typeof worstCase>[1] = WIND
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   const scan = scanObject(bytes)
   if (!scan.ok) throw new Error('a test needs JSON')
-  return worstCase({ bytes, members: scan.members }, model)
+  const request = { bytes, members: scan.members }
+  return { usage: worstCase(request, model), likelyInput: likelyInput(request, model.window) }
 }
 
 test.each([
@@ -32,6 +33,19 @@ test('input is bounded by the window, and is as dear as a cache may make it', ()
   expect(of({ image: 'x'.repeat(1_000_000) })).toMatchObject({ usage: { input: 200_000 }, likelyInput: 200_000 })
   expect(of({ speed: 'fast', inference_geo: 'us' })).toMatchObject({ usage: { speed: 'fast', inferenceGeo: 'us' } })
   expect(of({ speed: 1, inference_geo: 'x'.repeat(100) })).toMatchObject({ usage: { speed: undefined, inferenceGeo: undefined } })
+})
+
+test.each([
+  [{ source: { type: 'url', url: 'https://example.com/a.pdf' } }, { input: 200_000 }],
+  [{ source: { type: 'file', file_id: 'file_1' } }, { input: 200_000 }],
+  // What is spelled with escapes may be anything.
+  ['{"cache\\u005fcontrol":{"ttl":"\\u0031h"}}', { cacheWrite1h: 14 }],
+])('%#: what a request names and does not hold, and what it hides, is as dear as can be', (body, usage) => {
+  expect(of(body).usage).toMatchObject(usage)
+})
+
+test('an image in a prompt is guessed as an image and not as text', () => {
+  expect(of({ messages: [{ content: [{ source: { type: 'base64', data: 'A'.repeat(3_000_000) } }] }] }).likelyInput).toBeLessThan(2600)
 })
 
 test('a model that nobody has described is bounded all the same', () => {
