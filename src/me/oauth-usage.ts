@@ -1,13 +1,12 @@
 // `GET /api/oauth/usage`, from which Claude Code's /usage is drawn (contract §4.6). Whole cents and whole percents,
 // rounded down like the headers of answers: what is not used up never reads as if it were.
-import { NANO_PER_CENT } from '../spend/amounts.ts'
 import { percentShown, severityOf, activeLimit, type OwnLimit } from './own-limits.ts'
 import { isoSeconds, wholeCents } from './shown.ts'
 import type { OwnSpend } from './read-spend.ts'
 
 export function oauthUsage({ spent, limits }: OwnSpend) {
   const active = activeLimit(limits)
-  return active === undefined ? withoutLimit(spent) : { extra_usage: extraUsage(limits, active), limits: limits.map((limit) => entry(limit, limit === active)) }
+  return active === undefined ? withoutLimit(spent) : { extra_usage: extraUsage(active), limits: limits.map((limit) => entry(limit, limit === active)) }
 }
 
 function withoutLimit({ daily, weekly, monthly }: OwnSpend['spent']) {
@@ -18,10 +17,9 @@ function withoutLimit({ daily, weekly, monthly }: OwnSpend['spent']) {
   }
 }
 
-/** `monthly_limit` is the person's monthly limit where they have one; else the field has the limit that describes them. */
-function extraUsage(limits: readonly OwnLimit[], active: OwnLimit) {
-  const told = limits.find(({ period, isPool }) => period === 'monthly' && !isPool) ?? active
-  return { is_enabled: true, monthly_limit: Number(told.limit / NANO_PER_CENT), used_credits: wholeCents(told.spent), utilization: percentShown(told), currency: 'USD' }
+/** Claude Code shows these amounts under the period of the active limit: so they are that one's, whatever the field is called. */
+function extraUsage(active: OwnLimit) {
+  return { is_enabled: true, monthly_limit: wholeCents(active.limit), used_credits: wholeCents(active.spent), utilization: percentShown(active), currency: 'USD' }
 }
 
 /** `shared` is ours: of what the person draws on with others. Clients take `scope` for a model's. */
