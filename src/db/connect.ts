@@ -75,6 +75,8 @@ export function connect(options: ConnectOptions): Database {
     async run<row>(statement: SQL, { deadlineMs = DEFAULT_DEADLINE_MS }: RunOptions = {}) {
       const { sql, params } = dialect.sqlToQuery(statement)
       const rows = await within(pool.client.unsafe(sql, params as never[], { prepare: true }), deadlineMs)
+      // A statement whose connection was killed may end as one that found nothing.
+      if (rows.command === null || rows.command === undefined) throw new DatabaseError('unreachable', 'not reachable (the answer broke off)', { sqlState: 'CONNECTION_CLOSED' })
       return [...rows] as row[]
     },
     query: (build, { deadlineMs = DEFAULT_DEADLINE_MS } = {}) => within(build(pool.orm), deadlineMs),

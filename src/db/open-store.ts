@@ -30,9 +30,10 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   const url = embedded?.url ?? config.postgres_url?.reveal() ?? ''
   const server = { url, username: config.username, password: config.password?.reveal(), observe }
   const db = connect({ ...server, maxConnections: embedded?.maxConnections ?? config.max_connections })
-  // The embedded database takes one connection.
-  const reports = embedded === undefined ? connect({ ...server, ...REPORTS }) : db
-  const ledger = embedded === undefined ? connect({ ...server, ...LEDGER }) : db
+  // The embedded database takes one connection; so may a server for which no more are configured.
+  const isOne = (embedded?.maxConnections ?? config.max_connections) === 1
+  const reports = isOne ? db : connect({ ...server, ...REPORTS })
+  const ledger = isOne ? db : connect({ ...server, ...LEDGER })
   const close = async () => {
     await Promise.all([...new Set([db, reports, ledger])].map((one) => one.close()))
     await embedded?.stop()

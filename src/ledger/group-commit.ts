@@ -28,8 +28,10 @@ interface Waiting<entry, answer> {
   isOver: boolean
 }
 
-/** `send` answers a batch in its order. */
-export function createGroupCommit<entry, answer>({ send, most, limitMs }: { send: (entries: readonly entry[]) => Promise<readonly answer[]>; most: number; limitMs: number }): GroupCommit<entry, answer> {
+/** `send` answers a batch in its order; `isWanted` says whether somebody still waits for the answer to an entry. */
+export type SendBatch<entry, answer> = (entries: readonly entry[], isWanted: (entry: entry) => boolean) => Promise<readonly answer[]>
+
+export function createGroupCommit<entry, answer>({ send, most, limitMs }: { send: SendBatch<entry, answer>; most: number; limitMs: number }): GroupCommit<entry, answer> {
   let queue: Waiting<entry, answer>[] = []
   let isBusy = false
   const counts = { batches: 0, entries: 0 }
@@ -43,7 +45,8 @@ export function createGroupCommit<entry, answer>({ send, most, limitMs }: { send
       for (const one of batch) one.isSent = true
       counts.batches++
       counts.entries += batch.length
-      await send(batch.map(({ entry }) => entry)).then(
+      const isWanted = (entry: entry) => batch.some((one) => one.entry === entry && !one.isOver)
+      await send(batch.map(({ entry }) => entry), isWanted).then(
         (answers) => batch.forEach((one, at) => one.resolve(answers[at] as answer)),
         (error: unknown) => batch.forEach((one) => one.reject(error)),
       )

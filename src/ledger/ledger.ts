@@ -100,8 +100,13 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   const admissions = createGroupCommit<AdmissionEntry, AdmissionRow>({
     most: MOST_IN_BATCH,
     limitMs: ADMIT_MS,
-    async send(entries) {
-      const answers = await withRetries(() => admitBatch(db, processId, entries, ADMIT_MS))
+    async send(entries, isWanted) {
+      let wanted = entries
+      const answers = await withRetries(() => admitBatch(db, processId, wanted, ADMIT_MS), () => {
+        // A hold for somebody who has given up would be left over.
+        wanted = wanted.filter(isWanted)
+        return wanted.length > 0
+      })
       const byId = new Map(answers.map((answer) => [answer.requestId, answer]))
       return entries.map(({ requestId }) => byId.get(requestId) as AdmissionRow)
     },
@@ -226,7 +231,7 @@ const PAUSE_MS = 30
  * Admission may be repeated: a hold that is there already is found again. A connection that broke is worth another at
  * once, because a request that is not written down is lost with its process.
  */
-async function withRetries<value>(work: () => Promise<value>): Promise<value> {
+async function withRetries<value>(work: () => Promise<value>, isWorthIt: () => boolean): Promise<value> {
   for (let tries = 1; ; tries++) {
     try {
       return await work()
@@ -234,6 +239,7 @@ async function withRetries<value>(work: () => Promise<value>): Promise<value> {
       const isPassing = error instanceof DatabaseError && (error.code === 'unreachable' || COLLIDED.test(error.sqlState ?? ''))
       if (tries === MOST_TRIES || !isPassing) throw error
       await Bun.sleep(PAUSE_MS * tries * (0.5 + Math.random()))
+      if (!isWorthIt()) throw error
     }
   }
 }
