@@ -2,9 +2,11 @@
 import { sql } from 'drizzle-orm'
 import { BootError } from '../errors.ts'
 import type { Observe } from '../observe/events.ts'
+import type { MetricFamily } from '../observe/metrics.ts'
 import type { StoreConfig } from './config.ts'
 import { connect, type Database } from './connect.ts'
 import { DatabaseError } from './database-error.ts'
+import { createDatabaseMetrics } from './database-metrics.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations.ts'
 
@@ -12,6 +14,7 @@ export interface Store {
   db: Database
   /** For what reads long: it takes no connection of `db`'s, and its missed deadlines leave `db` alone. */
   reports: Database
+  metrics(): MetricFamily[]
   close(): Promise<void>
 }
 
@@ -25,9 +28,11 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   const embedded = config.embedded === undefined ? undefined : await startEmbedded(config.embedded)
   const url = embedded?.url ?? config.postgres_url?.reveal() ?? ''
   const server = { url, username: config.username, password: config.password?.reveal(), observe }
-  const db = connect({ ...server, maxConnections: embedded?.maxConnections ?? config.max_connections })
+  const metrics = createDatabaseMetrics()
+  const pool = (name: string, { maxConnections, ...more }: { maxConnections: number; statementTimeoutMs?: number }) => connect({ ...server, ...more, maxConnections, meter: metrics.meter(name, maxConnections) })
+  const db = pool('main', { maxConnections: embedded?.maxConnections ?? config.max_connections })
   // The embedded database takes one connection.
-  const reports = embedded === undefined ? connect({ ...server, ...REPORTS }) : db
+  const reports = embedded === undefined ? pool('reports', REPORTS) : db
   const close = async () => {
     await Promise.all([db.close(), ...(reports === db ? [] : [reports.close()])])
     await embedded?.stop()
@@ -35,7 +40,7 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   try {
     await reach(db, config, observe)
     await migrate(db, migrations, observe)
-    return { db, reports, close }
+    return { db, reports, metrics: metrics.families, close }
   } catch (error) {
     await close()
     throw error instanceof DatabaseError ? new BootError(`store: ${whereIs(config)}: ${why(error)}`) : error
