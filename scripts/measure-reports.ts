@@ -90,7 +90,7 @@ async function measure(question: string): Promise<void> {
   let bytes = 0
   for (let round = 0; round < ROUNDS; round++) {
     const request = new Request(`http://gatehouse.internal/v1/organizations/${question}`)
-    setContext(request, { requestId: 'measure', clientIp: '127.0.0.1', principal: undefined, admin: { name: 'measure', mayWrite: false }, receivedAt: Date.now(), idleLimit: { lift() {}, restore() {} } })
+    setContext(request, { requestId: 'measure', clientIp: '127.0.0.1', principal: undefined, admin: { name: 'measure', mayWrite: false }, receivedAt: Date.now(), receivedMs: 0, idleLimit: { lift() {}, restore() {} } })
     const begun = performance.now()
     const response = await routes.handle(request)
     const text = await response.text()

@@ -17,12 +17,18 @@ import { createHealth } from './http/health.ts'
 import { listenForMetrics } from './http/metrics-listener.ts'
 import { createPipeline } from './http/pipeline.ts'
 import { contextOf } from './http/request-context.ts'
+import { createRequestMetrics } from './http/request-metrics.ts'
 import { listen, type Listener } from './http/server.ts'
+import { createExecutionMetrics } from './ledger/execution-metrics.ts'
 import { createLedger, type Ledger, type LedgerTiming } from './ledger/ledger.ts'
 import { ledgerMetrics } from './ledger/ledger-metrics.ts'
 import { createPageSignIn } from './me/page-sign-in.ts'
+import { CATALOG } from './models/catalog.ts'
 import { createModelTable } from './models/resolve.ts'
+import { countEvents } from './observe/event-counts.ts'
 import type { Observe } from './observe/events.ts'
+import { single, type MetricFamily } from './observe/metrics.ts'
+import { measureRuntime, type ProcessUsage } from './observe/runtime-metrics.ts'
 import type { OAuthDeps } from './oauth/deps.ts'
 import { startSweep } from './oauth/sweep.ts'
 import type { OidcConfig } from './oidc/config.ts'
@@ -38,6 +44,7 @@ import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
 import { createAdmitSpend } from './spend/admission.ts'
+import { timeAdmission } from './spend/admission-metrics.ts'
 import { createBindPending } from './spend/bind-pending.ts'
 import type { AdminConfig } from './spend/config.ts'
 import { NO_LIMITS } from './spend/limit.ts'
@@ -64,6 +71,10 @@ export interface GatewayOptions {
   nowMs?: () => number
   /** When the ledger says that this process lives, and takes another for dead. */
   ledgerTiming?: Partial<LedgerTiming>
+  /** Of the configuration file. */
+  configSha256?: string
+  /** What the process takes of the machine now. */
+  usage?: () => ProcessUsage
 }
 
 export interface Gateway {
@@ -90,13 +101,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway> {
-  const { config, observe } = options
+  const { config } = options
+  const events = countEvents(options.observe)
+  const { observe } = events
   refuseUnreachable(config, options.allowLoopback)
   const store = await openStore(config.store, observe)
   cleanUp.push(store.close)
   const publicUrl = config.listen.public_url ?? loopbackUrl(config)
   const state = { draining: false }
-  const parts = await assemble(options, store, publicUrl, cleanUp)
+  const parts = await assemble({ ...options, observe }, store, publicUrl, cleanUp)
   const health = createHealth({
     isReachable: store.db.isReachable,
     graceSeconds: config.store.readiness_grace_seconds,
@@ -106,9 +119,21 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   health.start()
   cleanUp.push(health.stop)
 
+  const runtime = measureRuntime({ version, configSha256: options.configSha256, usage: options.usage })
+  cleanUp.push(runtime.stop)
+  const requests = createRequestMetrics()
+  const metrics = () => [
+    ...runtime.families(),
+    single('gatehouse_ready', 'gauge', 'Whether /readyz says so: 1 or 0.', health.isReady() ? 1 : 0),
+    ...requests.families(),
+    ...events.families(),
+    ...store.metrics(),
+    ...metricsOf(parts),
+  ]
+
   const app = createApp({
     observe,
-    public: { isReady: health.isReady, version, facts: factsFor(parts) },
+    public: { isReady: health.isReady, version, facts: factsFor(parts), metrics },
     oauth: parts.oauth,
     policy: { policy: parts.policy, models: parts.models, observe, version, publicUrl, configuredUrl: config.listen.public_url, telemetry: config.telemetry, ttlSeconds: parts.ttlSeconds, now: parts.now },
     telemetry: { relay: parts.telemetry },
@@ -132,10 +157,10 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     router: (request) => app.handle(request),
     isDraining: () => state.draining,
     observe,
+    answered: requests.answered,
   })
   if (config.listen.metrics !== undefined) {
-    const metrics = listenForMetrics(config.listen.metrics, () => [...upstreamMetrics(parts.relay.lanes(), parts.nowMs(), Date.now()), ...ledgerMetrics(parts.ledger.state(), parts.nowMs()), ...parts.quotas.metrics(), ...(parts.alerts?.metrics() ?? []), ...telemetryMetrics(parts.telemetry.reports())])
-    cleanUp.push(metrics.stop)
+    cleanUp.push(listenForMetrics(config.listen.metrics, metrics).stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
   observe({ op: 'info', message: `gatehouse ${version} listens on ${config.listen.host}:${listener.port} as ${publicUrl}` })
@@ -168,7 +193,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   cleanUp.push(ledger.stop)
   const pricing = createPricing({ ...config.pricing, onUnknown: (model) => observe({ op: 'warn', message: `pricing: ${model} has no price of its own: it is counted as an unknown model; give it one in pricing.overrides` }) })
   const limitsOfPerson = (person: Principal) => (spend === undefined ? NO_LIMITS : limitsOf(person, spend.limits.current(), spend.rules))
-  const admitSpend = createAdmitSpend({ ledger, limitsOf: limitsOfPerson, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now })
+  const spendChecks = timeAdmission(createAdmitSpend({ ledger, limitsOf: limitsOfPerson, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now }))
   const quotas = createQuotas(config.quotas, { db, observe, nowMs })
   await quotas.start()
   cleanUp.push(quotas.stop)
@@ -177,7 +202,14 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   alerts?.start()
   cleanUp.push(() => alerts?.stop())
 
-  const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend, ledger, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
+  const executions = createExecutionMetrics({ models: [...models.list(), ...CATALOG].map(({ id }) => id), upstreams: config.upstreams.map(({ name }) => name) })
+  const counted: Pick<Ledger, 'settle'> = {
+    settle(request, settled) {
+      ledger.settle(request, settled)
+      executions.count(settled)
+    },
+  }
+  const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend: spendChecks.admit, ledger: counted, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
   cleanUp.push(relay.stop)
   const signIn = {
     publicUrl,
@@ -203,7 +235,22 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, ledger, quotas, alerts, oauth, pageSignIn, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+  return { models, judgeModel, policy, relay, ledger, spendChecks, executions, revocations, quotas, alerts, oauth, pageSignIn, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+}
+
+/** Everything that the parts count. */
+function metricsOf({ relay, ledger, spendChecks, executions, revocations, quotas, alerts, telemetry, nowMs }: Awaited<ReturnType<typeof assemble>>): MetricFamily[] {
+  return [
+    ...relay.metrics(),
+    ...executions.families(),
+    ...upstreamMetrics(relay.lanes(), nowMs(), Date.now()),
+    ...ledgerMetrics(ledger.state(), nowMs()),
+    ...spendChecks.families(),
+    single('gatehouse_revocation_lag_seconds', 'gauge', 'Since the list of revoked sessions was last read: one revoked at another replica works that much longer.', revocations.ageMs() / 1000),
+    ...quotas.metrics(),
+    ...(alerts?.metrics() ?? []),
+    ...telemetryMetrics(telemetry.reports()),
+  ]
 }
 
 /** The limits of administrators, known to this replica from here on. */

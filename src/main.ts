@@ -52,7 +52,7 @@ async function serve(configPath: string): Promise<void> {
   observe({ evt: 'config.load', file: configPath, sha256 })
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
   const proxyUrl = process.env[PROXY_VARIABLE]
-  await running(createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl, environment: process.env }), observe)
+  await running(createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl, environment: process.env, configSha256: sha256, usage }), observe)
 }
 
 async function demo(options: { port: number | undefined; directory: string | undefined }): Promise<void> {
@@ -61,6 +61,11 @@ async function demo(options: { port: number | undefined; directory: string | und
   const { runDemo } = await import('./demo/demo.ts')
   const observe = createLog('warn')
   await running(runDemo({ ...options, observe, print: (text) => process.stdout.write(text), color: process.stdout.isTTY === true }), observe)
+}
+
+function usage() {
+  const { user, system } = process.cpuUsage()
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }
 }
 
 /** For container health checks: exit 0 when the gateway at `url` is ready. */

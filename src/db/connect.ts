@@ -7,6 +7,7 @@ import type { SQL } from 'drizzle-orm'
 import postgres from 'postgres'
 import type { Observe } from '../observe/events.ts'
 import { DatabaseError, toDatabaseError } from './database-error.ts'
+import type { StatementMeter } from './database-metrics.ts'
 import { splitSocketDirectory } from './socket-directory.ts'
 
 export const DEFAULT_DEADLINE_MS = 5000
@@ -22,6 +23,7 @@ export interface ConnectOptions {
   /** After this the server gives a statement up. */
   statementTimeoutMs?: number
   observe: Observe
+  meter?: StatementMeter | undefined
 }
 
 export interface RunOptions {
@@ -57,17 +59,21 @@ export function connect(options: ConnectOptions): Database {
 
   async function within<value>(work: PromiseLike<value>, deadlineMs: number): Promise<value> {
     let timer: Timer | undefined
+    let failed: DatabaseError | undefined
+    const startedMs = performance.now()
+    options.meter?.began()
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new DatabaseError('deadline', `no answer within ${deadlineMs} ms`)), deadlineMs)
     })
     try {
       return await Promise.race([work, deadline])
     } catch (error) {
-      const failure = toDatabaseError(error)
-      if (failure.code === 'deadline') rotate()
-      throw failure
+      failed = toDatabaseError(error)
+      if (failed.code === 'deadline') rotate()
+      throw failed
     } finally {
       clearTimeout(timer)
+      options.meter?.ended(performance.now() - startedMs, failed?.code)
     }
   }
 

@@ -2,9 +2,11 @@
 import { sql } from 'drizzle-orm'
 import { BootError } from '../errors.ts'
 import type { Observe } from '../observe/events.ts'
+import type { MetricFamily } from '../observe/metrics.ts'
 import type { StoreConfig } from './config.ts'
 import { connect, type Database } from './connect.ts'
 import { DatabaseError } from './database-error.ts'
+import { createDatabaseMetrics } from './database-metrics.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations.ts'
 
@@ -14,6 +16,7 @@ export interface Store {
   reports: Database
   /** For what requests wait for and what records them: nothing else keeps it busy. */
   ledger: Database
+  metrics(): MetricFamily[]
   close(): Promise<void>
 }
 
@@ -29,11 +32,14 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   const embedded = config.embedded === undefined ? undefined : await startEmbedded(config.embedded)
   const url = embedded?.url ?? config.postgres_url?.reveal() ?? ''
   const server = { url, username: config.username, password: config.password?.reveal(), observe }
-  const db = connect({ ...server, maxConnections: embedded?.maxConnections ?? config.max_connections })
+  const metrics = createDatabaseMetrics()
+  const pool = (name: string, { maxConnections, ...more }: { maxConnections: number; statementTimeoutMs?: number }) => connect({ ...server, ...more, maxConnections, meter: metrics.meter(name, maxConnections) })
+  const maxConnections = embedded?.maxConnections ?? config.max_connections
+  const db = pool('main', { maxConnections })
   // The embedded database takes one connection; so may a server for which no more are configured.
-  const isOne = (embedded?.maxConnections ?? config.max_connections) === 1
-  const reports = isOne ? db : connect({ ...server, ...REPORTS })
-  const ledger = isOne ? db : connect({ ...server, ...LEDGER })
+  const isOne = maxConnections === 1
+  const reports = isOne ? db : pool('reports', REPORTS)
+  const ledger = isOne ? db : pool('ledger', LEDGER)
   const close = async () => {
     await Promise.all([...new Set([db, reports, ledger])].map((one) => one.close()))
     await embedded?.stop()
@@ -41,7 +47,7 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   try {
     await reach(db, config, observe)
     await migrate(db, migrations, observe)
-    return { db, reports, ledger, close }
+    return { db, reports, ledger, metrics: metrics.families, close }
   } catch (error) {
     await close()
     throw error instanceof DatabaseError ? new BootError(`store: ${whereIs(config)}: ${why(error)}`) : error

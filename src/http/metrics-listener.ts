@@ -29,5 +29,9 @@ function answer(request: Request, collect: () => readonly MetricFamily[]): Respo
   const path = URL.parse(request.url)?.pathname
   if (path !== '/metrics') return new Response('not found\n', { status: 404 })
   if (request.method !== 'GET' && request.method !== 'HEAD') return new Response('method not allowed\n', { status: 405, headers: { allow: 'GET, HEAD' } })
+  return metricsAnswer(collect)
+}
+
+export function metricsAnswer(collect: () => readonly MetricFamily[]): Response {
   return new Response(exposition(collect()), { headers: { 'content-type': EXPOSITION_TYPE, 'cache-control': 'no-store' } })
 }

@@ -30,23 +30,35 @@ export interface PipelineDeps {
   router: (request: Request) => Response | Promise<Response>
   isDraining: () => boolean
   observe: Observe
+  /** Hears of every answer; `path` is empty where the gate refused, `ms` is the time to the answer's head. */
+  answered: (path: string, status: number, ms: number) => void
 }
 
 /** Answers one request. Never throws: what is not a refusal of ours is `internal`, and its text stays in the log. */
 export function createPipeline(deps: PipelineDeps): (request: Request, peer: string, idleLimit: IdleLimit) => Promise<Response> {
   return async (request, peer, idleLimit) => {
-    const requestId = crypto.randomUUID()
-    const clientIp = deps.clientIp(peer, request.headers)
-    const response = await answer(deps, request, requestId, clientIp, idleLimit)
-    return withCommonHeaders(response, requestId, deps.hsts)
+    const about: Arrival = { requestId: crypto.randomUUID(), clientIp: deps.clientIp(peer, request.headers), receivedMs: performance.now(), path: '' }
+    const response = await answer(deps, request, about, idleLimit)
+    deps.answered(about.path, response.status, performance.now() - about.receivedMs)
+    return withCommonHeaders(response, about.requestId, deps.hsts)
   }
 }
 
-async function answer(deps: PipelineDeps, request: Request, requestId: string, clientIp: string, idleLimit: IdleLimit): Promise<Response> {
+interface Arrival {
+  readonly requestId: string
+  readonly clientIp: string
+  readonly receivedMs: number
+  /** The canonical one, once the gate has let the request in. */
+  path: string
+}
+
+async function answer(deps: PipelineDeps, request: Request, arrival: Arrival, idleLimit: IdleLimit): Promise<Response> {
+  const { requestId, clientIp, receivedMs } = arrival
   let shownId = requestId
   try {
     const target = admit(request, deps.limits)
     if (isRefusal(target)) return refuseTarget(target, requestId)
+    arrival.path = target.path
     const open = publicPath(target.path)
     checkAddress(deps, clientIp, target, open?.exemptFromAllowList === true && !asksForFacts(target), requestId)
     checkDraining(deps, target)
@@ -56,7 +68,7 @@ async function answer(deps: PipelineDeps, request: Request, requestId: string, c
     if (requireAdmin !== undefined) shownId = adminRequestId(requestId)
     const admin: AdminActor | undefined = await requireAdmin?.(request.headers, about)
     const principal = isOpen || admin !== undefined ? undefined : await authenticate(deps, request, target, requestId, clientIp)
-    const context: RequestContext = { requestId, clientIp, principal, admin, receivedAt: Date.now(), idleLimit }
+    const context: RequestContext = { requestId, clientIp, principal, admin, receivedAt: Date.now(), receivedMs, idleLimit }
     const direct = deps.direct.get(`${request.method} ${target.path}`)
     const response = direct ? await direct(request, context) : await route(deps, request, target, context)
     if (requireAdmin !== undefined) response.headers.set('request-id', shownId)

@@ -12,6 +12,8 @@ export interface RequestContext {
   readonly admin?: AdminActor | undefined
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
+  /** Monotonic, in milliseconds: when the head of the request was there. */
+  readonly receivedMs: number
   readonly idleLimit: IdleLimit
 }
 

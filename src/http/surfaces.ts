@@ -29,7 +29,29 @@ export const PUBLIC_PATHS: readonly PublicPath[] = [
 
 /** These take an administrator's key, or the bearer of one, instead of anybody's bearer. */
 export function isAdminPath(path: string): boolean {
-  return path.startsWith('/v1/organizations/')
+  return path.startsWith('/v1/organizations/') || path === '/metrics'
+}
+
+/** What metrics call the paths; one that ends in a slash stands for all below it, the root alone for itself. */
+const SURFACES: readonly (readonly [surface: string, ...paths: string[]])[] = [
+  ['messages', '/v1/messages'],
+  ['count_tokens', '/v1/messages/count_tokens'],
+  ['models', '/v1/models', '/v1/models/'],
+  ['telemetry', '/v1/metrics', '/v1/logs', '/v1/traces'],
+  ['settings', '/managed/settings', '/user/bootstrap'],
+  ['sign_in', '/oauth/', '/device', '/device/', '/.well-known/'],
+  ['admin', '/v1/organizations/'],
+  ['health', '/healthz', '/readyz'],
+  ['metrics', '/metrics'],
+  ['page', '/', '/protocol', '/api/hello'],
+]
+
+const exactly = new Map(SURFACES.flatMap(([surface, ...paths]) => paths.map((path) => [path, surface] as const)))
+const below = SURFACES.flatMap(([surface, ...paths]) => paths.flatMap((path) => (path.length > 1 && path.endsWith('/') ? [[path, surface] as const] : [])))
+
+/** The surface of a path, one of few; `other` for a path that is none of ours. */
+export function surfaceOf(path: string): string {
+  return exactly.get(path) ?? below.find(([start]) => path.startsWith(start))?.[1] ?? 'other'
 }
 
 const byPath = new Map(PUBLIC_PATHS.map((entry) => [entry.path, entry]))

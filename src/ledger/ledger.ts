@@ -37,6 +37,8 @@ export interface Ledger {
 
 export interface LedgerState extends SettleState {
   readonly running: number
+  /** Nano-dollars that are held for them. */
+  readonly held: bigint
   readonly admissions: { readonly batches: number; readonly entries: number }
   /** Requests of dead processes that were settled here. */
   readonly swept: number
@@ -90,7 +92,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   const { beatMs, deadAfterSeconds } = { ...TIMING, ...timing }
   const processId = crypto.randomUUID()
   /** Held, and not settled in the database yet; what was set aside stays. */
-  const running = new Set<string>()
+  const running = new Map<string, bigint>()
   const unsettled = new Map<string, bigint>()
   let swept = 0
   let unanswered = 0
@@ -182,7 +184,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
       }
       const request = ledgerRequest({ requestId, person, pools, startedAt: new Date() }, { seen: false })
       const entry = { requestId, counters, held: reserves ? executionCost(conservative) : 0n, conservative: { request, rows: [ledgerRow(requestId, 1, conservative)] } }
-      running.add(requestId)
+      running.set(requestId, entry.held)
       try {
         const answer = await admissions.add(entry)
         isDown = false
@@ -201,7 +203,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
       const rows = executions.map((execution, at) => ledgerRow(request.requestId, at + 1, execution))
       const cost = executions.reduce((sum, execution) => sum + executionCost(execution), 0n)
       const key = `${request.person.issuer} ${request.person.sub}`
-      running.add(request.requestId)
+      if (!running.has(request.requestId)) running.set(request.requestId, 0n)
       if (cost > 0n) {
         owed.set(request.requestId, { key, cost })
         unsettled.set(key, (unsettled.get(key) ?? 0n) + cost)
@@ -211,7 +213,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     read: (counters) => readCounters(db, counters, READ_MS),
     unsettled: (key) => unsettled.get(key) ?? 0n,
     flush: queue.flush,
-    state: () => ({ ...queue.state, running: running.size, admissions: admissions.counts, swept, unanswered }),
+    state: () => ({ ...queue.state, running: running.size, held: [...running.values()].reduce((sum, one) => sum + one, 0n), admissions: admissions.counts, swept, unanswered }),
     async stop() {
       clearInterval(beats)
       clearInterval(housekeeping)

@@ -69,6 +69,8 @@ export interface AttemptDeps {
   readonly signal: AbortSignal
   /** Hears of every request that left for an upstream and is not the client's answer. */
   readonly tried: (attempt: Tried) => void
+  /** Hears each time that a request is about to leave. */
+  readonly sending: () => void
   /** Monotonic, in milliseconds. */
   readonly nowMs: () => number
 }
@@ -88,6 +90,7 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
   let busy = 0
   const without: string[] = []
   const postponed: Candidate[] = []
+  let failedLane: Lane | undefined
 
   /** The answer for the client, or undefined when the next upstream is to be tried. */
   async function tryOne({ lane, request }: Candidate): Promise<Attempted | undefined> {
@@ -95,6 +98,8 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
       busy++
       return undefined
     }
+    failedLane?.movedOn()
+    failedLane = lane
     const outcome = await attempt(deps, lane, request)
     if (outcome === undefined || outcome instanceof CredentialError) return undefined
     if ('response' in outcome) return { ok: true, upstream: lane.upstream, model: request.model, request, attempts, ...outcome }
@@ -209,6 +214,7 @@ async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequ
     // A credential may take its time: who has left waits for none.
     const { url, headers, body } = await orAborted(upstream.prepare(request), deps.signal)
     isSent = true
+    deps.sending()
     return await deps.fetch(url, { method: 'POST', headers, body, signal: deps.signal, headersTimeoutMs: upstream.ttfbMs, ...(upstream.proxy !== undefined && { proxy: upstream.proxy }) })
   } catch (error) {
     if (isSent && !neverLeft(error)) deps.tried({ upstream, request, status: 0, upstreamRequestId: undefined, startedMs, isAbandoned: deps.signal.aborted })

@@ -17,6 +17,9 @@ export interface Lane {
   breakers(nowMs: number): { model: string; state: BreakerState; failures: number }[]
   /** Requests so far, by what they said of the upstream. */
   readonly outcomes: Readonly<Record<Outcome, number>>
+  /** Requests that went on to another upstream after this one had failed them. */
+  readonly failovers: number
+  movedOn(): void
 }
 
 export type Outcome = 'succeeded' | 'failed' | 'undecided'
@@ -45,6 +48,7 @@ export function createLane(upstream: Upstream): Lane {
   const places = new Map<string, number>()
   const { maxConcurrency } = upstream
   let inFlight = 0
+  let failovers = 0
 
   const placesOf = (person: string) => places.get(person) ?? 0
   const breakerOf = (model: string | undefined) => breakers.get(model ?? '') ?? CLOSED
@@ -70,6 +74,10 @@ export function createLane(upstream: Upstream): Lane {
     get inFlight() {
       return inFlight
     },
+    get failovers() {
+      return failovers
+    },
+    movedOn: () => void failovers++,
     isFull: (person) => maxConcurrency !== undefined && (inFlight >= maxConcurrency || placesOf(person) >= shareOf(maxConcurrency)),
     admits: (model, person, nowMs) => admits(breakerOf(model), person, nowMs),
     start(model, person) {

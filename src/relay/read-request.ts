@@ -11,11 +11,12 @@ export interface MessagesRequest extends JsonObject {
 
 const REASONS = { invalid_json: 'invalid JSON', not_an_object: 'request body must be a JSON object', too_many_members: 'request body has too many members' }
 
-/** Reads and checks a body. Throws 413, 415 or 400 with the sentence of the contract. */
-export async function readMessagesRequest(request: Request, maxBytes: number): Promise<MessagesRequest> {
+/** Reads and checks a body. Throws 413, 415 or 400 with the sentence of the contract. `arrived`: all of it is there. */
+export async function readMessagesRequest(request: Request, maxBytes: number, arrived: () => void = () => {}): Promise<MessagesRequest> {
   const coding = request.headers.get('content-encoding')
   if (coding !== null && coding.toLowerCase() !== 'identity') throw new GatewayError('unsupported_media_type', 'the request body must not be compressed')
   const bytes = await readBytes(request, maxBytes)
+  arrived()
   const scan = scanObject(bytes)
   if (!scan.ok) throw new GatewayError('invalid_request', REASONS[scan.reason])
   return { bytes, members: scan.members, model: readModel(bytes, scan.members), stream: isTrue(bytes, scan.members.findLast(({ name }) => name === 'stream')) }

@@ -8,6 +8,7 @@ import type { ModelTable, ServedModel } from '../models/resolve.ts'
 import { canonicalModelId } from '../models/spellings.ts'
 import { usableModels } from '../models/usable-models.ts'
 import type { Observe } from '../observe/events.ts'
+import type { MetricFamily } from '../observe/metrics.ts'
 import type { ModelVerdict } from '../models/model-rule.ts'
 import type { Principal } from '../principal.ts'
 import type { Quotas, QuotaTicket } from '../quota/quotas.ts'
@@ -21,6 +22,7 @@ import { createJsonMeter, createStreamMeter } from './meter.ts'
 import { createLane, orderFor, personOf, type Lane } from './lanes.ts'
 import { nestedModels } from './nested-models.ts'
 import { readMessagesRequest, type MessagesRequest } from './read-request.ts'
+import { createRelayMetrics } from './relay-metrics.ts'
 import { relayStream, type RelayedStream } from './stream.ts'
 import { fillUsage, NO_USAGE, type Usage } from '../pricing/usage.ts'
 
@@ -44,6 +46,7 @@ export interface Relay {
   activeRequests(): number
   /** The upstreams with how they do, for the operator. */
   lanes(): readonly Lane[]
+  metrics(): MetricFamily[]
   /** Ends every stream with an event that says why. */
   endAll(): void
   stop(): void
@@ -59,6 +62,7 @@ const OWN_FIELDS: ReadonlySet<string> = new Set(['tags'])
 export function createRelay(deps: RelayDeps): Relay {
   const lanes = deps.upstreams.map(createLane)
   const streams = new Set<RelayedStream>()
+  const metrics = createRelayMetrics()
   let running = 0
   // One clock for all streams: a timer each would be work per event.
   const clock = setInterval(() => {
@@ -69,7 +73,9 @@ export function createRelay(deps: RelayDeps): Relay {
 
   async function answer(surface: Surface, request: Request, context: RequestContext): Promise<Response> {
     const principal = requirePrincipal(context)
-    const asked = await readMessagesRequest(request, deps.maxRequestBytes)
+    const askedMs = performance.now()
+    let arrivedMs = askedMs
+    const asked = await readMessagesRequest(request, deps.maxRequestBytes, () => void (arrivedMs = performance.now()))
     const model = requireModel(deps, surface, principal, asked.model, context)
     for (const { place, name, isRun } of nestedModels(asked)) {
       if (isRun) requireModel(deps, surface, principal, name, context, `${place}: `)
@@ -82,7 +88,7 @@ export function createRelay(deps: RelayDeps): Relay {
     try {
       // Counting tokens costs nothing.
       charge = surface === 'count_tokens' ? undefined : await openCharge(deps.charge, { context, principal, headers: request.headers, asked, model, upstreams: ordered.map(({ upstream }) => upstream) })
-      return await answerCharged(surface, request, context, { principal, asked, model, ordered, client, charge, ticket })
+      return await answerCharged(surface, request, context, { principal, asked, model, ordered, client, charge, ticket, startMs: context.receivedMs + arrivedMs - askedMs })
     } catch (error) {
       charge?.end('failed', NO_USAGE)
       ticket?.done()
@@ -90,16 +96,24 @@ export function createRelay(deps: RelayDeps): Relay {
     }
   }
 
-  async function answerCharged(surface: Surface, request: Request, context: RequestContext, { principal, asked, model, ordered, client, charge, ticket }: Ready): Promise<Response> {
+  async function answerCharged(surface: Surface, request: Request, context: RequestContext, { principal, asked, model, ordered, client, charge, ticket, startMs }: Ready): Promise<Response> {
     const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model, charge, finished: (usage) => settle(ticket, usage) })
+    let isSent = false
+    const sending = () => {
+      if (!isSent) metrics.beforeSend(surface, performance.now() - startMs)
+      isSent = true
+    }
     // A model may think for minutes before it says a byte.
     context.idleLimit.lift()
-    const attempted = await send(deps, ordered, surface, request, asked, model, principal, context, client.controller.signal, charge).finally(context.idleLimit.restore)
+    const attempted = await send(deps, ordered, surface, request, asked, model, principal, context, client.controller.signal, charge, sending).finally(context.idleLimit.restore)
+    const answeredMs = performance.now()
     report.attempts(attempted.attempts)
     if (attempted.ok) report.answered(attempted)
     if (client.controller.signal.aborted) return clientGone(attempted, report)
     if (!attempted.ok) return allFailed(attempted, asked, report, context)
-    return deliver(attempted, report, context, client, charge)
+    const response = deliver(attempted, report, context, client, charge)
+    metrics.afterAnswer(surface, performance.now() - answeredMs)
+    return response
   }
 
   function deliver(answered: Answered, report: Report, { requestId, idleLimit }: RequestContext, client: ClientAbort, charge: Charge | undefined): Response {
@@ -151,6 +165,7 @@ export function createRelay(deps: RelayDeps): Relay {
     countTokens: counted('count_tokens'),
     activeRequests: () => running + streams.size,
     lanes: () => lanes,
+    metrics: () => metrics.families({ requests: running + streams.size, streams: streams.size }),
     endAll: () => {
       for (const stream of [...streams]) stream.end('drained')
     },
@@ -158,11 +173,11 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 }
 
-function send(deps: RelayDeps, lanes: readonly Lane[], surface: Surface, request: Request, asked: MessagesRequest, model: ServedModel, principal: Principal, { requestId }: RequestContext, signal: AbortSignal, charge: Charge | undefined): Promise<Attempted> {
+function send(deps: RelayDeps, lanes: readonly Lane[], surface: Surface, request: Request, asked: MessagesRequest, model: ServedModel, principal: Principal, { requestId }: RequestContext, signal: AbortSignal, charge: Charge | undefined, sending: () => void): Promise<Attempted> {
   const headers = upstreamHeaders(request.headers, `gatehouse/${deps.version}`)
   const query = upstreamQuery(request.url)
   const body = withoutDuplicates(asked, OWN_FIELDS)
-  return attemptUpstreams({ ...deps, lanes, requestId, signal, tried: (attempt) => charge?.tried(attempt) }, model, asked.model, (upstreamModel) => ({
+  return attemptUpstreams({ ...deps, lanes, requestId, signal, tried: (attempt) => charge?.tried(attempt), sending }, model, asked.model, (upstreamModel) => ({
     surface,
     body,
     modelAsked: asked.model,
@@ -185,6 +200,8 @@ interface Ready {
   /** Absent for what costs nothing. */
   readonly charge: Charge | undefined
   readonly ticket: QuotaTicket | undefined
+  /** When it was there, as if its body had taken no time. */
+  readonly startMs: number
 }
 
 /** Something on the way may have dropped or changed the content type of a stream that was asked for. */

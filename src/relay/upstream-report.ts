@@ -58,6 +58,12 @@ export function upstreamMetrics(lanes: readonly Lane[], nowMs: number, wallMs: n
       samples: lanes.flatMap(({ upstream, outcomes }) => Object.entries(outcomes).map(([outcome, value]) => ({ labels: { upstream: upstream.name, outcome }, value }))),
     },
     {
+      name: 'gatehouse_upstream_failovers_total',
+      type: 'counter',
+      help: 'Requests that went on to another upstream after this one had failed them.',
+      samples: lanes.map(({ upstream, failovers }) => ({ labels: { upstream: upstream.name }, value: failovers })),
+    },
+    {
       name: 'gatehouse_upstream_breaker_state',
       type: 'gauge',
       help: '0 closed, 1 half open, 2 open; models that never failed are left out.',

@@ -6,6 +6,8 @@ import { loadRevoked } from './store.ts'
 
 export interface Revocations {
   isRevoked(sid: string): boolean
+  /** Milliseconds since the list was last read. */
+  ageMs(): number
   /** Takes effect on this replica at once; the database tells the others. */
   add(sid: string): void
   refresh(): Promise<void>
@@ -22,9 +24,12 @@ export function createRevocations(deps: { db: Database; observe: Observe; horizo
   const local = new Map<string, number>()
   let timer: Timer | undefined
   let polling = false
+  let readAtMs = performance.now()
 
   async function refresh(): Promise<void> {
+    const askedAtMs = performance.now()
     listed = await loadRevoked(deps.db, deps.horizonSeconds + 120)
+    readAtMs = askedAtMs
     for (const [sid, at] of local) if (listed.has(sid) || at < Date.now() - deps.horizonSeconds * 1000) local.delete(sid)
   }
 
@@ -41,6 +46,7 @@ export function createRevocations(deps: { db: Database; observe: Observe; horizo
   }
 
   return {
+    ageMs: () => performance.now() - readAtMs,
     isRevoked: (sid) => listed.has(sid) || local.has(sid),
     add: (sid) => void local.set(sid, Date.now()),
     refresh,

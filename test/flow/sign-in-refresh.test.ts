@@ -202,7 +202,7 @@ describe('a refresh', () => {
 
 // The refresher itself, with a provider that answers when the test lets it.
 describe('a slow provider', () => {
-  const context = { requestId: 'r', clientIp: '::1', principal: undefined, receivedAt: 0, idleLimit: { lift() {}, restore() {} } }
+  const context = { requestId: 'r', clientIp: '::1', principal: undefined, receivedAt: 0, receivedMs: 0, idleLimit: { lift() {}, restore() {} } }
   const identity = { issuer: 'https://idp.example', sub: 'carol', email: undefined, name: undefined, groups: [] }
 
   async function setup() {

@@ -22,7 +22,7 @@ test.each([
     requestId: () => undefined,
   }
   const principal = { issuer: 'https://i', sub: 'alice', email: undefined, name: undefined, groups: [], sid: 's', jti: 'j', expiresAt: 0 }
-  const context: RequestContext = { requestId: 'r', clientIp: '127.0.0.1', principal, receivedAt: 0, idleLimit: { lift() {}, restore() {} } }
+  const context: RequestContext = { requestId: 'r', clientIp: '127.0.0.1', principal, receivedAt: 0, receivedMs: 0, idleLimit: { lift() {}, restore() {} } }
   const relay = createRelay({
     models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream], charge: keptCharge(),
     fetch: async () => new Response('no', { status: typeof how === 'number' ? how : 200 }), maxRequestBytes: 1000, observe: () => {}, version: '0', nowMs: () => 0,

@@ -10,7 +10,7 @@ import type { Upstream } from '../../src/upstream/upstream.ts'
 // What no socket can be made to do at a given moment: a client that leaves between two steps of the relay.
 
 const PRINCIPAL = { issuer: 'https://i', sub: 'alice', email: undefined, name: undefined, groups: [], sid: 's', jti: 'j', expiresAt: 0 }
-const CONTEXT: RequestContext = { requestId: 'r', clientIp: '127.0.0.1', principal: PRINCIPAL, receivedAt: 0, idleLimit: { lift() {}, restore() {} } }
+const CONTEXT: RequestContext = { requestId: 'r', clientIp: '127.0.0.1', principal: PRINCIPAL, receivedAt: 0, receivedMs: 0, idleLimit: { lift() {}, restore() {} } }
 
 function setup(fetch: GuardedFetch, changes: Partial<Upstream> = {}) {
   const upstream: Upstream = {
