@@ -1,7 +1,6 @@
 // What an alert says: a sentence for people, JSON for programs. Pure.
+import { centsText, dollarsAndCents, NANO_PER_CENT } from '../spend/amounts.ts'
 import { alertId, type AlertCounter, type PassedThreshold } from './alert.ts'
-
-const NANO_PER_CENT = 10_000_000n
 
 /** The JSON of a webhook. Names and amounts are those of the admin API: whole cents as text, spend with decimals. */
 export function webhookBody(alert: PassedThreshold, nowMs: number): string {
@@ -17,7 +16,7 @@ export function webhookBody(alert: PassedThreshold, nowMs: number): string {
     period: limit.period,
     currency: 'USD',
     amount: (limit.amount / NANO_PER_CENT).toString(),
-    period_to_date_spend: decimalCents(spent),
+    period_to_date_spend: centsText(spent),
     threshold,
     percent,
     period_started_at: iso(Date.parse(windowStart)),
@@ -36,7 +35,7 @@ export function slackBody(alert: PassedThreshold, nowMs: number): string {
 export function sentence(alert: PassedThreshold, nowMs: number): string {
   const { counter, limit, percent, spent, resetsAtMs } = alert
   const whose = counter.scope === 'user' ? '' : 'shared '
-  const amounts = `${dollars(spent)} of ${dollars(limit.amount)}`
+  const amounts = `${dollarsAndCents(spent)} of ${dollarsAndCents(limit.amount)}`
   const used = spent >= limit.amount ? `has used up the ${whose}${limit.period} spend limit: ${amounts} (${percent} %)` : `has used ${percent} % of the ${whose}${limit.period} spend limit: ${amounts}`
   return `${capitalised(nameOf(counter))} ${used}. ${pace(alert, nowMs)}A new ${limit.period} window begins on ${day(resetsAtMs)} 00:00 UTC.`
 }
@@ -69,17 +68,6 @@ function scopeOf({ scope, scopeId, person }: AlertCounter) {
 
 function actorOf({ person }: AlertCounter) {
   return person === undefined ? null : { type: 'user_actor', user_id: person.sub, name: person.name ?? null, email_address: person.email ?? null }
-}
-
-/** `$46.12`, cut off below the cent: nobody is told of more than was spent. */
-export function dollars(nano: bigint): string {
-  const cents = nano / NANO_PER_CENT
-  return `$${(cents / 100n).toString().replace(/\B(?=(\d{3})+$)/g, ',')}.${(cents % 100n).toString().padStart(2, '0')}`
-}
-
-function decimalCents(nano: bigint): string {
-  const rest = (nano % NANO_PER_CENT).toString().padStart(7, '0').replace(/0+$/, '')
-  return `${nano / NANO_PER_CENT}${rest === '' ? '' : `.${rest}`}`
 }
 
 function iso(ms: number): string {

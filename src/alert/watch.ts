@@ -3,9 +3,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../db/connect.ts'
 import type { Observe } from '../observe/events.ts'
+import { dollarsAndCents } from '../spend/amounts.ts'
 import { passedThresholds, type LimitsOfCounter, type Moment, type Movement, type PassedThreshold } from './alert.ts'
 import { bodyFor, type Destination } from './destination.ts'
-import { dollars } from './message.ts'
 import { lookAtSpend, noteLook, recordAlerts, type NewAlert, type Page } from './store.ts'
 
 export interface WatchDeps {
@@ -59,8 +59,8 @@ function eventOf({ counter: { scope, scopeId, person }, limit, threshold, percen
     period: limit.period,
     threshold,
     percent,
-    spent: dollars(spent),
-    limit: dollars(limit.amount),
+    spent: dollarsAndCents(spent),
+    limit: dollarsAndCents(limit.amount),
     resets_at: new Date(resetsAtMs).toISOString(),
     ...(exhaustedAtMs !== undefined && { projected_exhaustion: new Date(exhaustedAtMs).toISOString() }),
   }

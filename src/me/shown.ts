@@ -1,6 +1,6 @@
 // Amounts and moments as they are told to people and their scripts.
 import { dollars } from '../pricing/dollars.ts'
-import { NANO_PER_CENT } from '../spend/amounts.ts'
+import { dollarsAndCents, NANO_PER_CENT } from '../spend/amounts.ts'
 
 /** Whole cents of nano-dollars, rounded down. */
 export function wholeCents(nano: bigint): number {
@@ -17,16 +17,9 @@ export function isoSeconds(moment: Date): string {
   return moment.toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-/** Dollars and cents for people, rounded down: `$1,234.56`. */
+/** Dollars and cents for people, and that there was something where it is less. */
 export function dollarsShown(nano: bigint): string {
-  if (nano > 0n && nano < NANO_PER_CENT) return '< $0.01'
-  const cents = nano / NANO_PER_CENT
-  return `$${grouped(cents / 100n)}.${String(cents % 100n).padStart(2, '0')}`
-}
-
-/** `9,120,044` */
-export function grouped(count: bigint): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+  return nano > 0n && nano < NANO_PER_CENT ? '< $0.01' : dollarsAndCents(nano)
 }
 
 /** A count of tokens, to three digits at least: `812`, `81.2k`, `9.12M`. */

@@ -3,10 +3,11 @@
 import { html, renderPage, type Markup } from '../http/page.ts'
 import type { Identity } from '../principal.ts'
 import { isSpent } from '../spend/standing.ts'
+import { grouped } from '../std/decimal.ts'
 import { activeLimit, percentShown, remainingOf, severityOf, type OwnLimit } from './own-limits.ts'
 import type { OwnMonth } from './month.ts'
 import type { OwnSpend } from './read-spend.ts'
-import { dayShown, dollarsShown, grouped, isoSeconds, MONTHS, tokensShown, untilShown } from './shown.ts'
+import { dayShown, dollarsShown, isoSeconds, MONTHS, tokensShown, untilShown } from './shown.ts'
 
 export interface SpendPage {
   person: Identity

@@ -1,8 +1,8 @@
 // GET /v1/organizations/analytics/cost, as the reference gateway answers it since 2.1.317 in the shape of Anthropic's cost
 // analytics: a row for each combination that has a cost, dearest first.
 import { GatewayError } from '../errors.ts'
+import { centsText } from '../spend/amounts.ts'
 import type { Cell } from './csv.ts'
-import { decimalCents } from './decimal-cents.ts'
 import type { Dimension } from './dimensions.ts'
 import { isoSeconds, parseMoment, spanOf, WIDTH_MS, type Width } from './moment.ts'
 import type { Parameters } from './parameters.ts'
@@ -100,7 +100,7 @@ function record({ place, of, sums }: Row, { span, width, by }: Query) {
       cost_type: null,
       token_type: null,
     },
-    cost: { currency: 'USD', amount: decimalCents(sums.cost, 6), list_amount: decimalCents(sums.cost, 6), requests: Number(sums.requests) },
+    cost: { currency: 'USD', amount: centsText(sums.cost, 6), list_amount: centsText(sums.cost, 6), requests: Number(sums.requests) },
   }
 }
 
@@ -108,7 +108,7 @@ const COLUMNS = ['starting_at', 'ending_at', 'user_id', 'email_address', 'name',
 
 function cells({ place, of, sums }: Row, { span, width }: Query): Cell[] {
   const { starting_at, ending_at } = bounds(place.bucket, span.to, width)
-  return [starting_at, ending_at, of.user, of.email, of.name, of.group, of.model, of.speed, of.inference_geo, of.service_tier, decimalCents(sums.cost, 6), 'USD', sums.requests]
+  return [starting_at, ending_at, of.user, of.email, of.name, of.group, of.model, of.speed, of.inference_geo, of.service_tier, centsText(sums.cost, 6), 'USD', sums.requests]
 }
 
 function bounds(start: number, to: number, width: Width | 'all') {

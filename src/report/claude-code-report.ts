@@ -1,7 +1,7 @@
 // GET /v1/organizations/usage_report/claude_code, in the shape of Anthropic's Claude Code analytics. What only a client
 // knows (lines, commits, tools) is 0.
+import { centsText } from '../spend/amounts.ts'
 import type { Cell } from './csv.ts'
-import { decimalCents } from './decimal-cents.ts'
 import { DAY_MS, isoSeconds, parseDay } from './moment.ts'
 import type { Parameters } from './parameters.ts'
 import type { PersonDay } from './query.ts'
@@ -60,7 +60,7 @@ function record({ sub, email, client, sessions, models }: PersonDay, { day, orga
       model,
       tokens: { input: Number(input), output: Number(output), cache_read: Number(cacheRead), cache_creation: Number(cacheCreation) },
       // A number there, so one here: fifteen digits of it are exact.
-      estimated_cost: { currency: 'USD', amount: Number(decimalCents(BigInt(cost))) },
+      estimated_cost: { currency: 'USD', amount: Number(centsText(BigInt(cost))) },
     })),
   }
 }
@@ -77,7 +77,7 @@ function cells({ sub, email, client, sessions, models }: PersonDay, day: number)
     at === 0 ? sessions : null,
     model,
     ...[input, output, cacheRead, cacheCreation].map(BigInt),
-    decimalCents(BigInt(cost)),
+    centsText(BigInt(cost)),
     'USD',
   ])
 }

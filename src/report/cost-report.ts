@@ -1,7 +1,7 @@
 // GET /v1/organizations/cost_report, in the shape of Anthropic's Admin API. 
+import { centsText } from '../spend/amounts.ts'
 import { bucketed } from './bucketed.ts'
 import { dimensionCells, dimensionColumns, dimensionFields, readDimensions, readFilters } from './broken-out.ts'
-import { decimalCents } from './decimal-cents.ts'
 import { FILTERS } from './dimensions.ts'
 import { parseMoment, spanOf } from './moment.ts'
 import type { Parameters } from './parameters.ts'
@@ -36,7 +36,7 @@ export function costReport(parameters: Parameters, { now, groupTag, canonicalMod
     read: described ? readCostLines : async (db, query, part) => (await readLedger(db, { ...query, sums: COST }, part)).map(undescribed),
     result: (line) => ({
       currency: 'USD',
-      amount: decimalCents(line.cost),
+      amount: centsText(line.cost),
       workspace_id: null,
       description: described ? description(line, modelName) : null,
       cost_type: described ? line.costType : null,
@@ -45,7 +45,7 @@ export function costReport(parameters: Parameters, { now, groupTag, canonicalMod
       ...dimensionFields(line.of),
     }),
     columns: [...dimensionColumns([...by, ...beside]), ...(described ? ['description', 'cost_type', 'token_type'] : []), 'amount', 'currency'],
-    cells: (line) => [...dimensionCells(line.of, [...by, ...beside]), ...(described ? [description(line, modelName), line.costType, line.tokenType] : []), decimalCents(line.cost), 'USD'],
+    cells: (line) => [...dimensionCells(line.of, [...by, ...beside]), ...(described ? [description(line, modelName), line.costType, line.tokenType] : []), centsText(line.cost), 'USD'],
   })
 }
 

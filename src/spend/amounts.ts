@@ -1,4 +1,5 @@
 // Amounts of money as text. Nothing here is ever a floating-point number.
+import { decimal, grouped } from '../std/decimal.ts'
 
 /** Nano-dollars. */
 export const NANO_PER_CENT = 10_000_000n
@@ -21,9 +22,16 @@ function within(cents: bigint): bigint | undefined {
   return cents <= MOST_CENTS ? cents : undefined
 }
 
-/** Nano-dollars as cents, with as many decimals as they have: `"41280.125"`. */
-export function centsText(nano: bigint): string {
-  const [sign, size] = nano < 0n ? ['-', -nano] : ['', nano]
-  const decimals = (size % NANO_PER_CENT).toString().padStart(7, '0').replace(/0+$/, '')
-  return `${sign}${size / NANO_PER_CENT}${decimals === '' ? '' : `.${decimals}`}`
+/** Decimals of a cent in a nano-dollar. */
+const PLACES = 7
+
+/** Nano-dollars as cents, exact: `"41280.125"`, with `least` decimals at least. */
+export function centsText(nano: bigint, least = 0): string {
+  return decimal(nano, PLACES, least)
+}
+
+/** Dollars and cents for people, cut off below the cent: nobody is told of more than was spent. `$1,234.56` */
+export function dollarsAndCents(nano: bigint): string {
+  const cents = nano / NANO_PER_CENT
+  return `$${grouped(cents / 100n)}.${String(cents % 100n).padStart(2, '0')}`
 }

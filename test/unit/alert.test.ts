@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { alertId, passedThresholds, type AlertCounter, type PassedThreshold } from '../../src/alert/alert.ts'
 import { headersFor, signature, toDestination } from '../../src/alert/destination.ts'
-import { dollars, sentence, slackBody, webhookBody } from '../../src/alert/message.ts'
+import { sentence, slackBody, webhookBody } from '../../src/alert/message.ts'
+import { dollarsAndCents } from '../../src/spend/amounts.ts'
 import { exhaustedAt } from '../../src/alert/projection.ts'
 import { mayPass, retryAfterSeconds } from '../../src/alert/retry.ts'
 import type { AppliedLimit, Period } from '../../src/spend/limit.ts'
@@ -110,7 +111,7 @@ describe('what an alert says', () => {
   })
 
   test.each<[bigint, string]>([[0n, '$0.00'], [9_999_999n, '$0.00'], [10_000_000n, '$0.01'], [1_234_567n * USD, '$1,234,567.00'], [999n * USD, '$999.00']])('%p nano-dollars are %s', (nano, words) => {
-    expect(dollars(nano)).toBe(words)
+    expect(dollarsAndCents(nano)).toBe(words)
   })
 })
 

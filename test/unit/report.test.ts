@@ -3,7 +3,7 @@ import { parse } from 'csv-parse/sync'
 import { DatabaseError } from '../../src/db/database-error.ts'
 import { csvAnswer, wantsCsv } from '../../src/report/csv-answer.ts'
 import { csvLine, type Cell } from '../../src/report/csv.ts'
-import { decimalCents } from '../../src/report/decimal-cents.ts'
+import { centsText } from '../../src/spend/amounts.ts'
 import { floorTo, isoSeconds, parseDay, parseMoment, spanOf } from '../../src/report/moment.ts'
 import { createPageTokens } from '../../src/report/page-token.ts'
 import { readParameters } from '../../src/report/parameters.ts'
@@ -26,7 +26,7 @@ describe('amounts', () => {
     [9_223_372_036_854_775_807n, 0, '922337203685.4775807'],
     [123_456_789_012_345_678_901_234n, 0, '12345678901234567.8901234'],
   ])('%d nano-dollars are, with %d places, %s cents', (nano, places, cents) => {
-    expect(decimalCents(nano, places)).toBe(cents)
+    expect(centsText(nano, places)).toBe(cents)
   })
 })
 

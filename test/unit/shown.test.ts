@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { amount, dayShown, dollarsShown, grouped, isoSeconds, tokensShown, untilShown } from '../../src/me/shown.ts'
+import { amount, dayShown, dollarsShown, isoSeconds, tokensShown, untilShown } from '../../src/me/shown.ts'
+import { grouped } from '../../src/std/decimal.ts'
 
 test.each<[bigint, string]>([
   [0n, '$0.00'],
