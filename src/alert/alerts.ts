@@ -3,6 +3,7 @@ import type { Database } from '../db/connect.ts'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { MetricFamily } from '../observe/metrics.ts'
 import type { Observe } from '../observe/events.ts'
+import { startRounds, type Rounds } from '../std/rounds.ts'
 import type { LimitsOfCounter } from './alert.ts'
 import { deliverBatch, DELIVERY_OUTCOMES, type DeliverDeps, type DeliveryOutcome } from './deliver.ts'
 import { toDestination, type Destination, type DestinationConfig } from './destination.ts'
@@ -40,8 +41,7 @@ export function createAlerts({ thresholds, destinations: configured }: AlertsCon
   const destinations = configured.map(toDestination)
   const outcomes = new Map<DeliveryOutcome, number>(DELIVERY_OUTCOMES.map((outcome) => [outcome, 0]))
   const ending = new AbortController()
-  const timers: Timer[] = []
-  const underWay = new Set<Promise<void>>()
+  const running: Rounds[] = []
   let passed = 0
   let isStopping = false
   const deliverDeps: DeliverDeps = { db, fetch, observe, counted: (outcome) => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1), signal: ending.signal, ...(backOffSeconds && { backOffSeconds }) }
@@ -59,20 +59,11 @@ export function createAlerts({ thresholds, destinations: configured }: AlertsCon
     if (dropped > 0) observe({ op: 'warn', message: `alerts: ${dropped} deliveries to destinations that are not configured any more were dropped` })
   }
 
-  /** One round after the other: a slow one is not overtaken. */
+  /** The first round is at once. */
   function every(ms: number, work: () => Promise<void>, repeat: string): void {
-    let isBusy = false
-    const round = async () => {
-      if (isBusy || isStopping) return
-      isBusy = true
-      const running = work().catch((error: Error) => observe({ op: 'warn', message: `alerts: ${error.message}`, repeat }))
-      underWay.add(running)
-      await running
-      underWay.delete(running)
-      isBusy = false
-    }
-    timers.push(setInterval(round, ms))
-    void round()
+    const rounds = startRounds(ms, work, (error) => observe({ op: 'warn', message: `alerts: ${error.message}`, repeat }))
+    running.push(rounds)
+    void rounds.run()
   }
 
   return {
@@ -87,10 +78,10 @@ export function createAlerts({ thresholds, destinations: configured }: AlertsCon
     ],
     async stop() {
       isStopping = true
-      for (const timer of timers) clearInterval(timer)
-      await Promise.race([Promise.all(underWay), Bun.sleep(FAREWELL_MS)])
+      const ended = Promise.all(running.map((rounds) => rounds.stop()))
+      await Promise.race([ended, Bun.sleep(FAREWELL_MS)])
       ending.abort()
-      await Promise.race([Promise.all(underWay), Bun.sleep(FAREWELL_MS)])
+      await Promise.race([ended, Bun.sleep(FAREWELL_MS)])
     },
   }
 }

@@ -1,4 +1,5 @@
 // Readiness from memory: a probe must not wait for the database to find out that the database is away.
+import { startRounds, type Rounds } from '../std/rounds.ts'
 
 export interface Health {
   isReady(): boolean
@@ -11,22 +12,19 @@ const POLL_MS = 1000
 /** Ready while the store answered within the last `graceSeconds`, or answers now. Starts ready: boot has just used the store. */
 export function createHealth(deps: { isReachable: () => Promise<boolean>; graceSeconds: number; nowMs: () => number; isDraining: () => boolean }): Health {
   let awaySinceMs: number | undefined
-  let timer: Timer | undefined
-  let polling = false
+  let rounds: Rounds | undefined
 
   async function poll(): Promise<void> {
-    if (polling) return
-    polling = true
     const reachable = await deps.isReachable()
     awaySinceMs = reachable ? undefined : (awaySinceMs ?? deps.nowMs())
-    polling = false
   }
 
   return {
     isReady: () => !deps.isDraining() && (awaySinceMs === undefined || deps.nowMs() - awaySinceMs < deps.graceSeconds * 1000),
     start: () => {
-      timer = setInterval(poll, POLL_MS)
+      // isReachable() says that it failed; it does not throw.
+      rounds = startRounds(POLL_MS, poll, () => {})
     },
-    stop: () => clearInterval(timer),
+    stop: () => void rounds?.stop(),
   }
 }

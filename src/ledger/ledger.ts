@@ -3,11 +3,12 @@
 import type { Database } from '../db/connect.ts'
 import { DatabaseError } from '../db/database-error.ts'
 import type { Observe } from '../observe/events.ts'
+import { startRounds } from '../std/rounds.ts'
+import type { Counter } from './counters.ts'
 import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest } from './execution.ts'
 import { createGroupCommit, TimeoutError } from './group-commit.ts'
 import { createSettleQueue, type Settlement, type SettleState } from './settle-queue.ts'
 import { admitBatch, forget, holdsOf, makePartitions, markAlive, readCounters, settleBatch, sweepDead, type AdmissionEntry, type AdmissionRow, type CounterSums, type LimitedCounter, type Retention } from './store.ts'
-import type { Counter } from './counters.ts'
 
 export interface AdmissionRequest extends Omit<LedgerRequest, 'startedAt'> {
   readonly counters: readonly LimitedCounter[]
@@ -168,11 +169,11 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     for (const requestId of await holdsOf(db, processId, forSeconds)) if (!running.has(requestId)) queue.add({ requestId, request: { request_id: requestId }, rows: [] })
   }
 
-  const beats = every(beatMs, beat, (error) => {
+  const beats = startRounds(beatMs, beat, (error) => {
     aliveSinceMs = nowMs()
     observe({ op: 'warn', message: `usage ledger: ${error.message}`, repeat: 'ledger.beat' })
   })
-  const housekeeping = every(HOUSEKEEPING_MS, () => makePartitions(db).then(() => forget(db, retention)), housekeepingFailed)
+  const housekeeping = startRounds(HOUSEKEEPING_MS, () => makePartitions(db).then(() => forget(db, retention)), housekeepingFailed)
 
   return {
     async admit({ requestId, person, pools, counters, reserves, conservative }) {
@@ -215,8 +216,8 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     flush: queue.flush,
     state: () => ({ ...queue.state, running: running.size, held: [...running.values()].reduce((sum, one) => sum + one, 0n), admissions: admissions.counts, swept, unanswered }),
     async stop() {
-      clearInterval(beats)
-      clearInterval(housekeeping)
+      void beats.stop()
+      void housekeeping.stop()
       await letGoOfOthers(0).catch(() => {})
       if (!(await queue.flush(FAREWELL_MS))) observe({ op: 'error', message: `usage ledger: the database did not take ${queue.state.waiting} settlements before the end; another process settles what was held for them at its conservative cost` })
       queue.stop()
@@ -244,18 +245,4 @@ async function withRetries<value>(work: () => Promise<value>, isWorthIt: () => b
       if (!isWorthIt()) throw error
     }
   }
-}
-
-/** One at a time, however long it takes. */
-function every(ms: number, work: () => Promise<unknown>, failed: (error: Error) => void): Timer {
-  let isBusy = false
-  const timer = setInterval(() => {
-    if (isBusy) return
-    isBusy = true
-    work().catch(failed).finally(() => {
-      isBusy = false
-    })
-  }, ms)
-  timer.unref()
-  return timer
 }

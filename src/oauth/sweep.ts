@@ -2,6 +2,7 @@
 import type { Database } from '../db/connect.ts'
 import type { Observe } from '../observe/events.ts'
 import { sweepSessions } from '../session/store.ts'
+import { startRounds } from '../std/rounds.ts'
 import { OVERLAP_SECONDS } from './refresh.ts'
 import { deleteExpiredGrants, deleteExpiredPageAttempts } from './store.ts'
 
@@ -16,8 +17,6 @@ export async function sweepOnce(db: Database, maxHours: number): Promise<void> {
 
 /** A round a minute until the returned function is called. */
 export function startSweep(db: Database, maxHours: number, observe: Observe): () => void {
-  const timer = setInterval(() => {
-    sweepOnce(db, maxHours).catch((error: Error) => observe({ op: 'warn', message: `sweep: ${error.message}`, repeat: 'oauth.sweep' }))
-  }, EVERY_MS)
-  return () => clearInterval(timer)
+  const rounds = startRounds(EVERY_MS, () => sweepOnce(db, maxHours), (error) => observe({ op: 'warn', message: `sweep: ${error.message}`, repeat: 'oauth.sweep' }))
+  return () => void rounds.stop()
 }

@@ -2,6 +2,7 @@
 // request nothing. While the database is away the last list stands; tokens that nobody revoked keep working.
 import type { Database } from '../db/connect.ts'
 import type { Observe } from '../observe/events.ts'
+import { startRounds, type Rounds } from '../std/rounds.ts'
 import { loadRevoked } from './store.ts'
 
 export interface Revocations {
@@ -22,8 +23,7 @@ export function createRevocations(deps: { db: Database; observe: Observe; horizo
   let listed: ReadonlySet<string> = new Set()
   /** Added here, and perhaps not yet in what the database answered. */
   const local = new Map<string, number>()
-  let timer: Timer | undefined
-  let polling = false
+  let rounds: Rounds | undefined
   let readAtMs = performance.now()
 
   async function refresh(): Promise<void> {
@@ -33,26 +33,14 @@ export function createRevocations(deps: { db: Database; observe: Observe; horizo
     for (const [sid, at] of local) if (listed.has(sid) || at < Date.now() - deps.horizonSeconds * 1000) local.delete(sid)
   }
 
-  async function poll(): Promise<void> {
-    if (polling) return
-    polling = true
-    try {
-      await refresh()
-    } catch (error) {
-      deps.observe({ op: 'warn', message: `revocations: keeping the last list: ${(error as Error).message}`, repeat: 'revocations.poll' })
-    } finally {
-      polling = false
-    }
-  }
-
   return {
     ageMs: () => performance.now() - readAtMs,
     isRevoked: (sid) => listed.has(sid) || local.has(sid),
     add: (sid) => void local.set(sid, Date.now()),
     refresh,
     start: () => {
-      timer = setInterval(poll, POLL_MS)
+      rounds = startRounds(POLL_MS, refresh, (error) => deps.observe({ op: 'warn', message: `revocations: keeping the last list: ${error.message}`, repeat: 'revocations.poll' }))
     },
-    stop: () => clearInterval(timer),
+    stop: () => void rounds?.stop(),
   }
 }

@@ -2,6 +2,7 @@
 // it is asked every second. While the database is away the last list stands.
 import type { Database } from '../db/connect.ts'
 import type { Observe } from '../observe/events.ts'
+import { startRounds, type Rounds } from '../std/rounds.ts'
 import { indexLimits, type LimitIndex } from './limits-of.ts'
 import { loadLimits, readLimitMark } from './store.ts'
 
@@ -19,8 +20,7 @@ const POLL_MS = 1000
 export function createLimitList({ db, observe, pollMs = POLL_MS }: { db: Database; observe: Observe; pollMs?: number }): LimitList {
   let index = indexLimits([])
   let mark: string | undefined
-  let timer: Timer | undefined
-  let polling = false
+  let rounds: Rounds | undefined
   let [asked, taken] = [0, 0]
 
   async function refresh(): Promise<void> {
@@ -36,23 +36,15 @@ export function createLimitList({ db, observe, pollMs = POLL_MS }: { db: Databas
   }
 
   async function poll(): Promise<void> {
-    if (polling) return
-    polling = true
-    try {
-      if ((await readLimitMark(db)) !== mark) await refresh()
-    } catch (error) {
-      observe({ op: 'warn', message: `spend limits: keeping the last list: ${(error as Error).message}`, repeat: 'limits.poll' })
-    } finally {
-      polling = false
-    }
+    if ((await readLimitMark(db)) !== mark) await refresh()
   }
 
   return {
     current: () => index,
     refresh,
     start: () => {
-      timer = setInterval(poll, pollMs)
+      rounds = startRounds(pollMs, poll, (error) => observe({ op: 'warn', message: `spend limits: keeping the last list: ${error.message}`, repeat: 'limits.poll' }))
     },
-    stop: () => clearInterval(timer),
+    stop: () => void rounds?.stop(),
   }
 }

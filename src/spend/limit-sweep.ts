@@ -1,13 +1,12 @@
 import type { Database } from '../db/connect.ts'
 import type { Observe } from '../observe/events.ts'
+import { startRounds } from '../std/rounds.ts'
 import { sweepLimits } from './store.ts'
 
 const EVERY_MS = 60_000
 
 /** Clears away what has run out and what the audit trail keeps no longer, once a minute, until the returned function is called. Every replica may do it. */
 export function startLimitSweep(db: Database, auditRetentionDays: number, observe: Observe): () => void {
-  const timer = setInterval(() => {
-    sweepLimits(db, auditRetentionDays).catch((error: Error) => observe({ op: 'warn', message: `spend limits: sweep: ${error.message}`, repeat: 'limits.sweep' }))
-  }, EVERY_MS)
-  return () => clearInterval(timer)
+  const rounds = startRounds(EVERY_MS, () => sweepLimits(db, auditRetentionDays), (error) => observe({ op: 'warn', message: `spend limits: sweep: ${error.message}`, repeat: 'limits.sweep' }))
+  return () => void rounds.stop()
 }
