@@ -1,6 +1,6 @@
 // Takes fields out of checked JSON by their paths, in one walk that visits only what a path leads through.
 import { removals, type Edit } from './edit.ts'
-import { fieldsOf, isArrayAt, isObjectAt, isStringAt, itemsOf, textOf, type Field, type JsonObject, type Member } from './scan.ts'
+import { fieldsOf, isArrayAt, isObjectAt, isStringAt, itemsOf, memberOf, textOf, type Field, type JsonObject, type Member } from './scan.ts'
 
 /** Names of members from the top level down, of ASCII letters, digits and `-_.`. `*` is every item of an array; `<x>` leads on in objects whose `type` is `x` alone. */
 export type Path = readonly string[]
@@ -65,7 +65,7 @@ function visitValue(bytes: Uint8Array, at: number, node: Node, edits: Edit[]): v
 }
 
 function typeOf(bytes: Uint8Array, members: readonly Field[]): string | undefined {
-  const type = members.findLast(({ name }) => name === 'type')
+  const type = memberOf(members, 'type')
   return type !== undefined && isStringAt(bytes, type.valueStart) ? textOf(bytes, type.valueStart, type.end) : undefined
 }
 
@@ -92,7 +92,7 @@ export function resolvePath(object: JsonObject, named: Path): Path | undefined {
     }
     if (within !== undefined && !isObjectAt(bytes, within)) return undefined
     const members: readonly Field[] = within === undefined ? object.members : fieldsOf(bytes, within, [segment, 'type'])
-    const member = members.findLast(({ name }) => name === segment)
+    const member = memberOf(members, segment)
     if (isLast) {
       if (member === undefined) return undefined
       const type = within === undefined ? undefined : (typeOf(bytes, members) ?? tag)

@@ -33,6 +33,11 @@ export interface JsonObject {
   readonly members: readonly Member[]
 }
 
+/** The member of this name that counts: with a name twice the last one. */
+export function memberOf<member extends Pick<Field, 'name'>>(members: readonly member[], name: string): member | undefined {
+  return members.findLast((member) => member.name === name)
+}
+
 /** What a scan has passed; `tooMany` says why it failed. */
 export interface Tally {
   values: number

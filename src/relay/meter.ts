@@ -2,6 +2,7 @@
 // events that carry usage; the bytes themselves it never changes or delays.
 import { gatherBytes } from '../std/gathered-bytes.ts'
 import { count, NO_USAGE, overwriteModel, overwriteUsage, type Usage } from '../pricing/usage.ts'
+import { bufferOf } from '../std/buffer-of.ts'
 import { createSentOutput } from './sent-output.ts'
 
 export interface Meter {
@@ -66,7 +67,7 @@ export function createStreamMeter(): Meter {
       if (chunk.length === 0) return
       last = chunk
       for (let at = Math.max(0, chunk.length - 4); at < chunk.length; at++) tail = ((tail << 8) | (chunk[at] as number)) >>> 0
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      const bytes = bufferOf(chunk)
       const end = endOfLines(bytes)
       if (end > 0) {
         const ended = end === bytes.length ? bytes : bytes.subarray(0, end)
@@ -88,7 +89,7 @@ export function createStreamMeter(): Meter {
     },
     usage: () => (counted ? usage : estimated()),
     isWhole: () => stopped,
-    endsInError: () => /(?:^|[\r\n])event: ?error\b/.test(Buffer.from(last.buffer, last.byteOffset, last.byteLength).toString('latin1')),
+    endsInError: () => /(?:^|[\r\n])event: ?error\b/.test(bufferOf(last).toString('latin1')),
     atBoundary: () => (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a,
   }
 }

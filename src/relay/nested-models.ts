@@ -3,6 +3,7 @@
 import { GatewayError } from '../errors.ts'
 import { findMembers, type FoundMember } from '../json/find-members.ts'
 import { fieldsOf, isArrayAt, isStringAt, itemsOf, stringAt, type JsonObject } from '../json/scan.ts'
+import { bufferOf } from '../std/buffer-of.ts'
 
 /** Lists whose items run a model: themselves, or by a member `model`. */
 const LISTS = ['fallbacks', 'tools']
@@ -37,7 +38,7 @@ function fallbacksByName(bytes: Uint8Array, members: JsonObject['members']): Nes
 /** Few requests name a second model: a native search costs microseconds, the walk a hundred times that. */
 function modelMembers(bytes: Uint8Array, members: JsonObject['members']): NestedModel[] {
   const own = members.filter(({ name }) => name === 'model').length
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const body = bufferOf(bytes)
   if (count(body, MODEL, own + 1) <= own && !body.includes(ESCAPE)) return []
   const found = findMembers(bytes, body.indexOf('{'), { name: 'model', except: OTHERS_WORDS, most: own + MOST + 1 })
   const isRecord = recordsIn(bytes)

@@ -1,7 +1,7 @@
 // A Messages request as far as the gateway has to understand it.
 import { GatewayError } from '../errors.ts'
 import { readBytes } from '../http/body.ts'
-import { scanObject, textOf, type JsonObject, type Member } from '../json/scan.ts'
+import { memberOf, scanObject, textOf, type JsonObject, type Member } from '../json/scan.ts'
 
 export interface MessagesRequest extends JsonObject {
   /** As the client spells it. */
@@ -19,12 +19,11 @@ export async function readMessagesRequest(request: Request, maxBytes: number, ar
   arrived()
   const scan = scanObject(bytes)
   if (!scan.ok) throw new GatewayError('invalid_request', REASONS[scan.reason])
-  return { bytes, members: scan.members, model: readModel(bytes, scan.members), stream: isTrue(bytes, scan.members.findLast(({ name }) => name === 'stream')) }
+  return { bytes, members: scan.members, model: readModel(bytes, scan.members), stream: isTrue(bytes, memberOf(scan.members, 'stream')) }
 }
 
-/** With a name twice the last one counts. */
 function readModel(bytes: Uint8Array, members: readonly Member[]): string {
-  const member = members.findLast(({ name }) => name === 'model')
+  const member = memberOf(members, 'model')
   if (member === undefined || isNull(bytes, member)) throw new GatewayError('invalid_request', 'model is required')
   if (bytes[member.valueStart] !== 0x22) throw new GatewayError('invalid_request', 'model must be a string')
   const model = textOf(bytes, member.valueStart, member.end)

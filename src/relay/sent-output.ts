@@ -1,6 +1,7 @@
 // What an event stream has passed on of an answer, in characters: for streams that end before the upstream has counted.
 // Bytes are only kept as they come; they are looked into when somebody asks, or when there are too many of them.
 import { gatherBytes } from '../std/gathered-bytes.ts'
+import { bufferOf } from '../std/buffer-of.ts'
 
 export interface SentOutput {
   /** Lines that have ended. */
@@ -55,8 +56,4 @@ function charactersIn(lines: Uint8Array): number {
   let characters = 0
   for (const [, text = ''] of bufferOf(lines).toString('utf8').matchAll(ADDED)) characters += text.includes('\\') ? text.replace(ESCAPE, ' ').length : text.length
   return characters
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

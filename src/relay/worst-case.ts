@@ -1,6 +1,7 @@
 // What a request can come to before anybody has counted its tokens. Pure.
-import { textOf, type JsonObject } from '../json/scan.ts'
+import { memberOf, textOf, type JsonObject } from '../json/scan.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
+import { bufferOf } from '../std/buffer-of.ts'
 
 /** Text of any language and code has more bytes to a token than this. */
 const LEAST_BYTES_PER_TOKEN = 3
@@ -23,7 +24,7 @@ const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
  * holding may fill the window. What tools of the server add, and a dearer model that it falls back to, is not in it.
  */
 export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput = MOST_OUTPUT }: { window?: number | undefined; maxOutput?: number | undefined }): Usage {
-  const bytes = bufferOf(request)
+  const bytes = bufferOf(request.bytes)
   const input = REFERENCES.some((mark) => bytes.includes(mark)) ? window : Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
   // A name may be spelled with escapes.
   const isEscaped = bytes.includes(ESCAPE)
@@ -42,7 +43,7 @@ export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput 
 
 /** Tokens that a prompt probably has: its text by the byte, each image or document that it holds as a page or two. */
 export function likelyInput(request: JsonObject, window = MOST_INPUT): number {
-  const bytes = bufferOf(request)
+  const bytes = bufferOf(request.bytes)
   let [text, held] = [bytes.length, 0]
   for (let at = bytes.indexOf(DATA); at >= 0; at = bytes.indexOf(DATA, at)) {
     const start = at + DATA.length
@@ -55,23 +56,14 @@ export function likelyInput(request: JsonObject, window = MOST_INPUT): number {
   return Math.min(window, Math.ceil(text / LIKELY_BYTES_PER_TOKEN) + held * HELD_TOKENS)
 }
 
-function bufferOf({ bytes }: JsonObject): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-/** With a name twice the last one counts. */
-function memberOf({ members }: JsonObject, name: string) {
-  return members.findLast((member) => member.name === name)
-}
-
 /** Of a field that changes the price: whether it did, only the answer says. */
 function word(request: JsonObject, name: string): string | undefined {
-  const member = memberOf(request, name)
+  const member = memberOf(request.members, name)
   return member !== undefined && request.bytes[member.valueStart] === QUOTE && member.end - member.valueStart < MAX_WORD ? textOf(request.bytes, member.valueStart, member.end) : undefined
 }
 
 function maxTokens(bytes: Buffer, request: JsonObject): number | undefined {
-  const member = memberOf(request, 'max_tokens')
+  const member = memberOf(request.members, 'max_tokens')
   const value = member && Number(bytes.toString('latin1', member.valueStart, member.end))
   return Number.isSafeInteger(value) && (value as number) >= 0 ? value : undefined
 }

@@ -1,6 +1,7 @@
 // A cloud's refusal in words that a client may read. Clouds name accounts, roles and projects in theirs: only what the
 // model itself said of the request is passed on, as it is or as the class of what was rejected. Pure; the whole text goes
 // to the operator's log elsewhere.
+import { bufferOf } from '../std/buffer-of.ts'
 import { rejectionClass } from './rejection-class.ts'
 import type { ClientError, Refusal, UpstreamRequest } from './upstream.ts'
 
@@ -92,7 +93,7 @@ export interface SaidRefusal {
 
 /** `{"message"}` (AWS), `{"error":{"message"}}` (Google, Azure; Google's also in a list), `{"type":"error",…}`; else the bare text. */
 export function readRefusal(body: Uint8Array): SaidRefusal {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+  const text = bufferOf(body).toString('utf8')
   const value = parseObject(text)
   if (value === undefined) return { text, envelope: undefined }
   const envelope = envelopeOf(value)

@@ -4,6 +4,7 @@ import { editObject } from '../../json/edit.ts'
 import { isArrayAt, itemsOf, scanObject, type JsonObject } from '../../json/scan.ts'
 import { refusedFields } from '../fields.ts'
 import type { Generation } from '../../models/generation.ts'
+import { bufferOf } from '../../std/buffer-of.ts'
 
 export interface BedrockContext {
   /** The client's `anthropic-version`. */
@@ -65,7 +66,7 @@ const UNCOUNTED: readonly Path[] = ['cache_control', 'strict'].map((name) => ['t
 export function bedrockCountBody(body: JsonObject, context: BedrockContext): Uint8Array {
   const counted = { ...context, learned: [...context.learned, ...UNCOUNTED] }
   const inner = bedrockBody(body, counted, { max_tokens: String(thinkingBudget(body) + 1) }, hasEmptyTools(body) ? ['tools', 'tool_choice'] : [])
-  return Buffer.from(`{"input":{"invokeModel":{"body":"${Buffer.from(inner.buffer, inner.byteOffset, inner.byteLength).toString('base64')}"}}}`)
+  return Buffer.from(`{"input":{"invokeModel":{"body":"${bufferOf(inner).toString('base64')}"}}}`)
 }
 
 function hasEmptyTools({ bytes, members }: JsonObject): boolean {
@@ -76,7 +77,7 @@ function hasEmptyTools({ bytes, members }: JsonObject): boolean {
 /** 0 without one. */
 function thinkingBudget({ bytes, members }: JsonObject): number {
   const thinking = members.find(({ name }) => name === 'thinking')
-  const value = thinking && (JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + thinking.valueStart, thinking.end - thinking.valueStart).toString('utf8')) as { budget_tokens?: unknown } | null)
+  const value = thinking && (JSON.parse(bufferOf(bytes, thinking.valueStart, thinking.end).toString('utf8')) as { budget_tokens?: unknown } | null)
   const budget = value?.budget_tokens
   return Number.isSafeInteger(budget) && (budget as number) > 0 ? (budget as number) : 0
 }

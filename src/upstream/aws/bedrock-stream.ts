@@ -1,6 +1,6 @@
 // Bedrock's event stream as the Messages API's server-sent events. Each chunk frame holds one event, base64 in JSON.
 import { editObject } from '../../json/edit.ts'
-import { scanObject } from '../../json/scan.ts'
+import { memberOf, scanObject } from '../../json/scan.ts'
 import { parseJsonObject } from '../../std/json-object.ts'
 import { OWN_MEMBERS } from './bedrock-body.ts'
 import { createFrameReader, FrameError, type Frame } from './event-stream.ts'
@@ -63,7 +63,7 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
     const scan = scanObject(event)
     if (!scan.ok) return event
     const own = scan.members.filter(({ name }) => name.startsWith(OWN_MEMBERS))
-    const reported = own.findLast(({ name }) => name === METRICS)
+    const reported = memberOf(own, METRICS)
     if (reported !== undefined) metrics = parseJsonObject(event.toString('utf8', reported.valueStart, reported.end)) ?? metrics
     return editObject({ bytes: event, members: scan.members }, { drop: new Set(own.map(({ name }) => name)) })
   }

@@ -3,6 +3,7 @@
 //   header = u8 name length | name | u8 type | value
 import { crc32 } from 'node:zlib'
 import { gatherBytes } from '../../std/gathered-bytes.ts'
+import { bufferOf } from '../../std/buffer-of.ts'
 
 export interface Frame {
   /** String headers alone: every other type carries nothing that is needed here. */
@@ -59,7 +60,7 @@ export function createFrameReader(): FrameReader {
 
   return {
     *read(chunk) {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      const bytes = bufferOf(chunk)
       let at = 0
       // What began in an earlier chunk: first its prelude, then the rest.
       while (pending.length() > 0 && at < bytes.length) {
