@@ -1,5 +1,5 @@
-import type { LimitIndex, LimitRules } from '../spend/limits-of.ts'
-import { limitsOf } from '../spend/limits-of.ts'
+import { personOfKey } from '../ledger/counters.ts'
+import { limitsOf, type LimitIndex, type LimitRules } from '../spend/limits-of.ts'
 import type { LimitsOfCounter } from './alert.ts'
 
 /** What limits a counter: a person's own limits, wherever they come from, or those of a pool. */
@@ -8,7 +8,6 @@ export function limitsOfCounter(limits: { current(): LimitIndex }, rules: LimitR
     const index = limits.current()
     if (scope === 'organization') return index.organizationPool?.limits ?? []
     if (scope === 'rbac_group') return index.groupPools.get(scopeId)?.pool.limits ?? []
-    const [issuer = '', ...sub] = scopeId.split(' ')
-    return limitsOf(person ?? { issuer, sub: sub.join(' '), email: undefined, groups: [] }, index, rules).own
+    return limitsOf(person ?? { ...personOfKey(scopeId), email: undefined, groups: [] }, index, rules).own
   }
 }

@@ -13,3 +13,9 @@ export interface Counter {
 export function personKey({ issuer, sub }: { readonly issuer: string; readonly sub: string }): string {
   return `${issuer} ${sub}`
 }
+
+/** Whose name in counters this is. */
+export function personOfKey(key: string): { issuer: string; sub: string } {
+  const space = key.indexOf(' ')
+  return { issuer: key.slice(0, space), sub: key.slice(space + 1) }
+}

@@ -4,7 +4,7 @@ import type { Database } from '../db/connect.ts'
 import { DatabaseError } from '../db/database-error.ts'
 import type { Observe } from '../observe/events.ts'
 import { startRounds } from '../std/rounds.ts'
-import type { Counter } from './counters.ts'
+import { personKey, type Counter } from './counters.ts'
 import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest } from './execution.ts'
 import { createGroupCommit, TimeoutError } from './group-commit.ts'
 import { createSettleQueue, type Settlement, type SettleState } from './settle-queue.ts'
@@ -203,7 +203,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     settle(request, executions) {
       const rows = executions.map((execution, at) => ledgerRow(request.requestId, at + 1, execution))
       const cost = executions.reduce((sum, execution) => sum + executionCost(execution), 0n)
-      const key = `${request.person.issuer} ${request.person.sub}`
+      const key = personKey(request.person)
       if (!running.has(request.requestId)) running.set(request.requestId, 0n)
       if (cost > 0n) {
         owed.set(request.requestId, { key, cost })

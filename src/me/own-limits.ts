@@ -3,8 +3,7 @@ import type { CounterScope } from '../ledger/counters.ts'
 import type { CounterSums } from '../ledger/store.ts'
 import { NANO_PER_CENT } from '../spend/amounts.ts'
 import { PERIODS, type Period, type Pool, type SpendLimit } from '../spend/limit.ts'
-import { decisive, fullest, percentUsed, type Use } from '../spend/standing.ts'
-import { resetOf } from '../spend/windows.ts'
+import { decisive, fullest, passedThreshold, percentUsed, useOf, type Use } from '../spend/standing.ts'
 
 export interface OwnLimit extends Use {
   /** Whose limit it is that applies. */
@@ -36,10 +35,6 @@ export function ownLimits({ own, pools, sums, now }: Standing): OwnLimit[] {
   return [...alone, ...together]
 }
 
-function useOf(period: Period, limit: bigint, { spent, held }: CounterSums, now: Date) {
-  return { period, limit, spent: spent[period], held: held[period], resetsAt: resetOf(period, now) }
-}
-
 function groupOf({ scope, scopeId }: { scope: CounterScope; scopeId: string }): string | undefined {
   return scope === 'rbac_group' ? scopeId : undefined
 }
@@ -53,9 +48,9 @@ export type Severity = 'normal' | 'warning' | 'critical'
 
 /** By the thresholds of the answers' headers (contract §5). */
 export function severityOf(use: Use): Severity {
-  const percent = percentUsed(use)
-  if (percent >= 95) return 'critical'
-  return percent >= 75 ? 'warning' : 'normal'
+  const passed = passedThreshold(percentUsed(use))
+  if (passed === undefined) return 'normal'
+  return passed === 95 ? 'critical' : 'warning'
 }
 
 /** Whole percents, rounded down: a hundred is said of what is used up alone, and never more. */

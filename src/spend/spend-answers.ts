@@ -1,14 +1,13 @@
 // What the client is told of spend: headers while it goes on, the refusal when it does not. Contract §5 and §9.
 import { GatewayError } from '../errors.ts'
-import { percentUsed, type Use } from './standing.ts'
+import { passedThreshold, percentUsed, type Use } from './standing.ts'
 
 const PREFIX = 'anthropic-ratelimit-unified'
-const THRESHOLDS = [95, 75]
 
 /** Of the fullest limit; each 200 of `/v1/messages` carries them. */
 export function allowedHeaders(use: Use): Record<string, string> {
   const percent = Math.min(percentUsed(use), 99)
-  const passed = THRESHOLDS.find((threshold) => percent >= threshold)
+  const passed = passedThreshold(percent)
   const status = passed === undefined ? 'allowed' : 'allowed_warning'
   const reset = unixSeconds(use.resetsAt)
   return {

@@ -34,17 +34,15 @@ function byPeriod(limits: readonly AppliedLimit[]): Partial<Record<Period, bigin
 export function usesOf(counters: readonly LimitedCounter[], sums: readonly CounterSums[], now: Date, unsettled = 0n): Use[] {
   return counters.flatMap(({ scope, limits }, at) =>
     Object.entries(limits).map(([period, limit]) => {
-      const sum = sums[at] as CounterSums
-      return {
-        period: period as Period,
-        limit,
-        spent: sum.spent[period as Period] + unsettled,
-        held: sum.held[period as Period],
-        resetsAt: resetOf(period as Period, now),
-        isPool: scope !== 'user',
-      }
+      const use = useOf(period as Period, limit, sums[at] as CounterSums, now)
+      return { ...use, spent: use.spent + unsettled, isPool: scope !== 'user' }
     }),
   )
+}
+
+/** One limit and what its counter says of it. */
+export function useOf(period: Period, limit: bigint, { spent, held }: CounterSums, now: Date): Omit<Use, 'isPool'> {
+  return { period, limit, spent: spent[period], held: held[period], resetsAt: resetOf(period, now) }
 }
 
 /** At the limit counts as over it: a request may cost anything. */
@@ -70,4 +68,12 @@ export function fullest(uses: readonly Use[]): Use | undefined {
 /** Hundredths of the limit that are used, rounded down; a limit of nothing is used up. */
 export function percentUsed({ spent, limit }: Pick<Use, 'spent' | 'limit'>): number {
   return limit === 0n ? 100 : Number((spent * 100n) / limit)
+}
+
+/** Percents of a limit from which on people are warned (contract §5). */
+const THRESHOLDS = [95, 75] as const
+
+/** The highest that was passed. */
+export function passedThreshold(percent: number): (typeof THRESHOLDS)[number] | undefined {
+  return THRESHOLDS.find((threshold) => percent >= threshold)
 }
