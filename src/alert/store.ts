@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../db/connect.ts'
 import type { CounterScope } from '../ledger/counters.ts'
+import { runningPeriods, spentInPeriods } from '../ledger/store.ts'
 import type { AlertCounter, Moment, Movement, PassedThreshold } from './alert.ts'
 
 export interface Look {
@@ -38,23 +39,18 @@ interface MovementRow {
  */
 export async function lookAtSpend(db: Database, after: Page | undefined, most: number): Promise<Look> {
   const rows = await db.run<MovementRow>(sql`
-    with day as (
-      select spend_day_of(spend_clock()) as today
-    ), bounds as (
-      select today, date_trunc('week', today::timestamp)::date as monday, date_trunc('month', today::timestamp)::date as first_day from day
-    ), moved as materialized (
+    with ${runningPeriods}, moved as materialized (
       select distinct scope, scope_id from spend_day
       where updated_at >= (select greatest(looked_at - interval '30 seconds', now() - interval '1 day') from alert_watch)
-        and day >= (select least(monday, first_day) from bounds)
+        and day >= (select least(monday, first_day) from period)
     ), page as (
       select scope, scope_id from moved where (scope, scope_id) > (${after?.scope ?? ''}::text, ${after?.scopeId ?? ''}::text) order by scope, scope_id limit ${most}::integer
     )
     select extract(epoch from spend_clock())::float8 * 1000 as now_ms, now()::text as looked_at, today::text as today, monday::text as monday, first_day::text as first_day,
            page.scope, page.scope_id, daily::text as daily, weekly::text as weekly, monthly::text as monthly, p.issuer, p.sub, p.email, p.name, p.groups
-    from bounds left join page on true
+    from period left join page on true
     left join lateral (
-      select coalesce(sum(spent) filter (where day = today), 0) as daily, coalesce(sum(spent) filter (where day >= monday), 0) as weekly,
-             coalesce(sum(spent) filter (where day >= first_day), 0) as monthly
+      select ${spentInPeriods}
       from spend_day s where s.scope = page.scope and s.scope_id = page.scope_id and s.day between least(monday, first_day) and today
     ) spend on true
     left join lateral (

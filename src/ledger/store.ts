@@ -76,19 +76,26 @@ function toSums(json: SumsJson): CounterSums {
   }
 }
 
+/** For a `with`: the first days of the periods that run. Materialised, or they are worked out anew for each row. */
+export const runningPeriods = sql`period as materialized (
+  select day as today, date_trunc('week', day::timestamp)::date as monday, date_trunc('month', day::timestamp)::date as first_day
+  from (select spend_day_of(spend_clock()) as day) clock
+)`
+
+/** Of rows of `spend_day` beside `period`. */
+export const spentInPeriods = sql`coalesce(sum(spent) filter (where day = today), 0) as daily, coalesce(sum(spent) filter (where day >= monday), 0) as weekly,
+  coalesce(sum(spent) filter (where day >= first_day), 0) as monthly`
+
 /** What stands on counters now, and the database's time. Nothing is held. */
 export async function readCounters(db: Database, counters: readonly Counter[], deadlineMs: number): Promise<{ now: Date; sums: CounterSums[] }> {
   const asked = JSON.stringify(counters.map(({ scope, scopeId }) => ({ scope, scope_id: scopeId })))
   const rows = await db.run<SumsJson & { now: Date | string }>(
     sql`
-    with clock as (
-      select spend_clock() as now, spend_day_of(spend_clock()) as today, date_trunc('week', spend_day_of(spend_clock())::timestamp)::date as monday,
-             date_trunc('month', spend_day_of(spend_clock())::timestamp)::date as first_day
-    )
-    select clock.now, s.* from clock, jsonb_array_elements(${asked}::jsonb) with ordinality as given (c, place), lateral (
-      select coalesce(sum(spent) filter (where day = today), 0)::text as daily, coalesce(sum(spent) filter (where day >= monday), 0)::text as weekly,
-             coalesce(sum(spent) filter (where day >= first_day), 0)::text as monthly, coalesce(sum(held) filter (where day = today), 0)::text as daily_held,
-             coalesce(sum(held) filter (where day >= monday), 0)::text as weekly_held, coalesce(sum(held) filter (where day >= first_day), 0)::text as monthly_held
+    with ${runningPeriods}
+    select spend_clock() as now, daily::text, weekly::text, monthly::text, daily_held::text, weekly_held::text, monthly_held::text
+    from period, jsonb_array_elements(${asked}::jsonb) with ordinality as given (c, place), lateral (
+      select ${spentInPeriods}, coalesce(sum(held) filter (where day = today), 0) as daily_held, coalesce(sum(held) filter (where day >= monday), 0) as weekly_held,
+             coalesce(sum(held) filter (where day >= first_day), 0) as monthly_held
       from spend_day where scope = c->>'scope' and scope_id = c->>'scope_id' and day >= least(monday, first_day) and day <= today
     ) s order by place`,
     { deadlineMs },

@@ -2,6 +2,7 @@
 import { sql, type SQL } from 'drizzle-orm'
 import type { Database } from '../db/connect.ts'
 import type { CounterScope } from '../ledger/counters.ts'
+import { runningPeriods, spentInPeriods } from '../ledger/store.ts'
 import type { Period, SpendLimit } from './limit.ts'
 import { limitOf, type LimitRow } from './limit-row.ts'
 
@@ -179,7 +180,7 @@ export interface PoolSpending {
 export async function listPoolSpending(db: Database): Promise<PoolSpending[]> {
   return db.run<PoolSpending>(sql`
     with ${runningPeriods}
-    select scope, scope_id, ${SUMS}
+    select scope, scope_id, ${spentInPeriods}
     from spend_day, period where scope <> 'user' and day >= least(monday, first_day) and day <= today group by scope, scope_id`)
 }
 
@@ -200,20 +201,11 @@ export async function listSpending(db: Database, { subs, search, bySpendOf, from
     )
     select issuer, sub, email, name, groups, daily::text, weekly::text, monthly::text
     from people left join lateral (
-      select ${SUMS}
+      select ${spentInPeriods}
       from spend_day, period where scope = 'user' and scope_id = issuer || ' ' || sub and day >= least(monday, first_day) and day <= today
     ) spent on true
     where ${isInRange} order by ${outer} sub collate "C", issuer collate "C" limit ${most}`)
 }
-
-/** Materialised, or the beginnings of the periods are worked out anew for each row. */
-const runningPeriods = sql`period as materialized (
-  select day as today, date_trunc('week', day::timestamp)::date as monday, date_trunc('month', day::timestamp)::date as first_day
-  from (select spend_day_of(spend_clock()) as day) clock
-)`
-
-const SUMS = sql`coalesce(sum(spent) filter (where day = today), 0) as daily, coalesce(sum(spent) filter (where day >= monday), 0) as weekly,
-  coalesce(sum(spent) filter (where day >= first_day), 0) as monthly`
 
 const seenSpending = sql`select issuer, sub, email, name, groups from person`
 
