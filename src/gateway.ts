@@ -140,7 +140,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     relay: { models: parts.models, judgeModel: parts.judgeModel },
     explain: { config, db: store.db },
     me: { db: store.db, ledger: parts.ledger, spend: parts.spend, pageSignIn: parts.pageSignIn, blockedMessage: config.admin?.blocked_message, observe },
-    spend: parts.spend && { ...parts.spend, reads: store.reports },
+    spend: parts.spend && { ...parts.spend, reads: store.reports, sealer: parts.oauth.sealer },
     report: { db: store.reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
   })
   const handle = createPipeline({

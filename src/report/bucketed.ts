@@ -2,7 +2,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Cell } from './csv.ts'
 import { DAY_MS, isoSeconds, WIDTH_MS, type Width } from './moment.ts'
-import type { PageTokens } from './page-token.ts'
+import type { PageTokens } from '../http/page-token.ts'
 import { readsRequests, type LedgerQuery, type Place } from './query.ts'
 import { ROWS_AT_ONCE, type Report } from './report.ts'
 import type { ReportDatabase } from './report-database.ts'

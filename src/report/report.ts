@@ -1,7 +1,7 @@
 // What every report can do, whatever it is about. Types only.
 import type { Cell } from './csv.ts'
 import type { Span } from './moment.ts'
-import type { PageTokens } from './page-token.ts'
+import type { PageTokens } from '../http/page-token.ts'
 import type { ReportDatabase } from './report-database.ts'
 
 export interface Report {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Elysia } from 'elysia'
 import { GatewayError } from '../errors.ts'
+import { createPageTokens, type Sealer } from '../http/page-token.ts'
 import { adminOf, contextOf } from '../http/request-context.ts'
 import { canonicalModelId } from '../models/spellings.ts'
 import type { Observe } from '../observe/events.ts'
@@ -8,7 +9,6 @@ import { ANALYTICS_PARAMETERS, analyticsCost } from './analytics-cost.ts'
 import { CLAUDE_CODE_PARAMETERS, claudeCodeReport } from './claude-code-report.ts'
 import { COST_PARAMETERS, costReport } from './cost-report.ts'
 import { csvAnswer, wantsCsv } from './csv-answer.ts'
-import { createPageTokens, type Sealer } from './page-token.ts'
 import { readParameters, type Parameters } from './parameters.ts'
 import type { Report } from './report.ts'
 import { createReportDatabase, type ReportDatabase } from './report-database.ts'
@@ -38,7 +38,7 @@ const PATIENCE_OF_FILES_MS = 60_000
 export function reportRoutes({ db, sealer, observe, publicUrl, groupTag, modelName }: ReportRoutesDeps) {
   const turnstile = createTurnstile(TURNS)
   const [hasty, patient] = [createReportDatabase(db, turnstile, PATIENCE_MS), createReportDatabase(db, turnstile, PATIENCE_OF_FILES_MS)]
-  const tokens = createPageTokens(sealer)
+  const tokens = createPageTokens(sealer, 'not a next_page of this report, or of one with other parameters; begin again without it')
   const facts = { groupTag, modelName, canonicalModel: (spelling: string) => canonicalModelId(spelling) ?? spelling, organizationId: uuidOf(publicUrl) }
 
   const answer = (taken: readonly string[], report: (parameters: Parameters, facts: ReportFacts) => Report) => async ({ request }: { request: Request }) => {

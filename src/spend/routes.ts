@@ -3,10 +3,11 @@ import type { Database } from '../db/connect.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdminActor } from '../http/admin-access.ts'
 import { readBytes } from '../http/body.ts'
+import { createPageTokens, type Sealer } from '../http/page-token.ts'
 import { adminOf, contextOf } from '../http/request-context.ts'
 import type { Observe } from '../observe/events.ts'
 import { auditAnswer, listAnswer } from './answers.ts'
-import { effectivePage, peopleRange } from './effective.ts'
+import { effectivePage, peopleRange, type Place } from './effective.ts'
 import type { LimitList } from './limit-list.ts'
 import { limitAnswer, type LimitRow } from './limit-row.ts'
 import type { LimitRules } from './limits-of.ts'
@@ -20,6 +21,7 @@ export interface SpendRoutesDeps {
   db: Database
   /** For what reads long: nobody's request waits behind it. */
   reads: Database
+  sealer: Sealer
   limits: LimitList
   rules: LimitRules
   observe: Observe
@@ -29,7 +31,8 @@ const PATH = '/v1/organizations/spend_limits'
 const MAX_BODY_BYTES = 64 * 1024
 
 /** Spend limits: set, listed, deleted; what holds for whom; who changed what (contract §6). */
-export function spendRoutes({ db, reads, limits, rules, observe }: SpendRoutesDeps) {
+export function spendRoutes({ db, reads, sealer, limits, rules, observe }: SpendRoutesDeps) {
+  const pages = createPageTokens(sealer, 'does not belong to this query: begin with its first page')
   return new Elysia({ name: 'spend' })
     .post(PATH, async ({ request }) => {
       const actor = writerOf(request, observe)
@@ -50,8 +53,11 @@ export function spendRoutes({ db, reads, limits, rules, observe }: SpendRoutesDe
     .get(`${PATH}/effective`, async ({ request }) => {
       adminOf(request)
       const query = readEffectiveQuery(parametersOf(request))
-      const [people, pools] = await Promise.all([listSpending(reads, peopleRange(query)), listPoolSpending(reads)])
-      return answer(effectivePage(query, { people, pools, limits: limits.current(), rules }))
+      const { limit: _, page, ...question } = query
+      const place = page === undefined ? undefined : (pages.read(question, page) as Place)
+      const [people, pools] = await Promise.all([listSpending(reads, peopleRange(query, place)), listPoolSpending(reads)])
+      const { data, next } = effectivePage(query, place, { people, pools, limits: limits.current(), rules })
+      return answer({ data, next_page: next === undefined ? null : pages.make(question, next) })
     })
     .get(`${PATH}/audit`, async ({ request }) => {
       adminOf(request)

@@ -5,7 +5,7 @@ import { csvAnswer, wantsCsv } from '../../src/report/csv-answer.ts'
 import { csvLine, type Cell } from '../../src/report/csv.ts'
 import { centsText } from '../../src/spend/amounts.ts'
 import { floorTo, isoSeconds, parseDay, parseMoment, spanOf } from '../../src/report/moment.ts'
-import { createPageTokens } from '../../src/report/page-token.ts'
+import { createPageTokens } from '../../src/http/page-token.ts'
 import { readParameters } from '../../src/report/parameters.ts'
 import { createReportDatabase } from '../../src/report/report-database.ts'
 import { createTurnstile } from '../../src/report/turnstile.ts'
@@ -140,7 +140,7 @@ describe('CSV', () => {
 })
 
 describe('page tokens', () => {
-  const tokens = (secret = 'a-test-secret-of-more-than-thirty-two-bytes') => createPageTokens(createSealer([new Secret(secret)]))
+  const tokens = (secret = 'a-test-secret-of-more-than-thirty-two-bytes') => createPageTokens(createSealer([new Secret(secret)]), 'not a next_page of this report')
 
   test('give back a position to the question they were made for', () => {
     expect(tokens().read(['q', 1], tokens().make(['q', 1], [5, 'x']))).toEqual([5, 'x'])

@@ -1,4 +1,4 @@
-// Where the next page of a report begins, sealed: a caller cannot make one, nor take one to another question.
+// Where the next page of an answer begins, sealed: a caller cannot make one, nor take one to another question.
 import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
 
@@ -17,13 +17,14 @@ export interface PageTokens {
 const PREFIX = 'page_'
 const PURPOSE = 'report page'
 
-export function createPageTokens(sealer: Sealer): PageTokens {
+/** `refusal` is told of a token that is not one. */
+export function createPageTokens(sealer: Sealer, refusal: string): PageTokens {
   return {
     make: (question, position) => `${PREFIX}${sealer.seal(JSON.stringify([digest(question), position]), PURPOSE)}`,
     read(question, token) {
       const opened = token.startsWith(PREFIX) ? sealer.open(token.slice(PREFIX.length), PURPOSE) : undefined
       const [of, position] = opened === undefined ? [] : (JSON.parse(opened) as [string, unknown])
-      if (of !== digest(question)) throw new GatewayError('invalid_request', 'page: not a next_page of this report, or of one with other parameters; begin again without it')
+      if (of !== digest(question)) throw new GatewayError('invalid_request', `page: ${refusal}`)
       return position
     },
   }
