@@ -1,13 +1,12 @@
 // Limits as people meet them: through the whole gateway, on two replicas, with the database there and away.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { ADMIN, adminCalls, type Call } from '../support/admin.ts'
 import { messageEvents, USAGE, type Script } from '../support/upstream.ts'
 import { createTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { startWorld, type TestGateway, type Tokens, type World } from '../support/gateway.ts'
 
-const WRITE_KEY = 'write-key-canary-of-more-than-32-bytes'
-const ADMIN = { write_keys: [{ id: 'finance', key: WRITE_KEY }], blocked_message: 'Ask #claude-budget.' }
-
 let world: World
+let call: Call
 let reserving: TestGateway
 let otherReserving: TestGateway
 let closed: TestGateway
@@ -16,7 +15,8 @@ let proxy: TcpProxy
 let alice: Tokens
 let bob: Tokens
 beforeAll(async () => {
-  world = await startWorld({ config: { admin: ADMIN } })
+  world = await startWorld({ config: { admin: { ...ADMIN, blocked_message: 'Ask #claude-budget.' } } })
+  call = adminCalls(world.gateway)
   const { hostname, port } = new URL(world.database.url)
   proxy = await createTcpProxy(hostname, Number(port))
   const through = new URL(world.database.url)
@@ -47,10 +47,9 @@ const ask = { model: 'claude-sonnet-5', max_tokens: 1000, messages: [], stream: 
 const COST = 1000 * 2000 + 200 * 2500 + 300 * 200 + 500 * 10_000
 
 async function admin(method: string, path = '', body?: object): Promise<any> {
-  const response = await fetch(`${world.gateway.url}/v1/organizations/spend_limits${path}`, { method, headers: { 'x-api-key': WRITE_KEY, 'content-type': 'application/json' }, ...(body && { body: JSON.stringify(body) }) })
-  const answer = await response.json()
-  if (response.status !== 200) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`)
-  return answer
+  const answer = await call(method, path, body)
+  if (answer.status !== 200) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`)
+  return answer.body
 }
 const limits = async () => (await admin('GET', '?limit=1000')).data as { id: string }[]
 
