@@ -29,15 +29,7 @@ export interface Change {
 }
 
 /** What an administrator asks for. */
-export interface WantedLimit {
-  readonly scope: CounterScope
-  readonly scopeId: string
-  /** Lower case. */
-  readonly userEmail: string | undefined
-  readonly isShared: boolean
-  readonly period: Period
-  /** Whole cents. */
-  readonly amount: bigint | null
+export interface WantedLimit extends Omit<SpendLimit, 'id'> {
   /** RFC 3339. */
   readonly expiresAt: string | undefined
 }
