@@ -5,9 +5,9 @@ import { sweepLimits } from './store.ts'
 const EVERY_MS = 60_000
 
 /** Clears away what has run out and what the audit trail keeps no longer, once a minute, until the returned function is called. Every replica may do it. */
-export function startLimitSweep(db: Database, auditRetentionDays: number, observe: Observe): () => void {
+export function startLimitSweep(db: Database, auditRetentionDays: number, { observe, tell }: { observe: Observe; tell: Observe }): () => void {
   const timer = setInterval(() => {
-    sweepLimits(db, auditRetentionDays).catch((error: Error) => observe({ op: 'warn', message: `spend limits: sweep: ${error.message}`, repeat: 'limits.sweep' }))
+    sweepLimits(db, auditRetentionDays).then((events) => events.forEach(tell)).catch((error: Error) => observe({ op: 'warn', message: `spend limits: sweep: ${error.message}`, repeat: 'limits.sweep' }))
   }, EVERY_MS)
   return () => clearInterval(timer)
 }
