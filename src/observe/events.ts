@@ -62,9 +62,14 @@ export type AuditEvent = RequestFacts &
         ttfb_ms?: number
         input_tokens?: number
         output_tokens?: number
+        /** Part of the output. */
+        thinking_tokens?: number
         cache_read_tokens?: number
         cache_write_5m_tokens?: number
         cache_write_1h_tokens?: number
+        web_searches?: number
+        speed?: string
+        estimated?: true
         /** Of all attempts together, exact. */
         cost_usd?: string
       } & PersonFacts)
