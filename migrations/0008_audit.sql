@@ -18,6 +18,7 @@ create table audit_event (
 );
 create index audit_event_ts on audit_event (ts, day, seq);
 create index audit_event_evt on audit_event (evt, ts, day, seq);
+create index audit_event_request on audit_event (request_id) where request_id is not null;
 create index audit_event_sub on audit_event (sub, ts, day, seq) where sub is not null;
 
 -- The end of the trail, and the lock of whoever appends to it.

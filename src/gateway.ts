@@ -44,6 +44,7 @@ import type { Principal } from './principal.ts'
 import { createQuotas } from './quota/quotas.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
 import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
+import { createReportDatabases } from './report/report-database.ts'
 import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
@@ -141,6 +142,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     ...(trail === undefined ? [] : trailMetrics(trail.state(), parts.nowMs())),
   ]
 
+  const reports = createReportDatabases(store.reports)
   const app = createApp({
     observe,
     public: { isReady: health.isReady, version, facts: factsFor({ ...parts, trail }), metrics },
@@ -151,7 +153,8 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     explain: { config, db: store.db },
     me: { db: store.db, ledger: parts.ledger, spend: parts.spend, pageSignIn: parts.pageSignIn, blockedMessage: config.admin?.blocked_message, observe },
     spend: parts.spend && { ...parts.spend, reads: store.reports },
-    report: { db: store.reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
+    audit: { reports, sealer: parts.oauth.sealer, observe, isStored: config.audit.store },
+    report: { reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
   })
   const handle = createPipeline({
     limits: { maxUrlLength: config.limits.max_url_length, maxHeaderBytes: config.limits.max_request_header_bytes },

@@ -4,6 +4,9 @@ import type { Database } from '../db/connect.ts'
 import type { AuditRecord } from '../observe/audit-line.ts'
 import type { StoredEvent } from './chain.ts'
 
+/** A stored event as `StoredEvent` has it. */
+const COLUMNS = sql`to_char(day, 'YYYY-MM-DD') as day, seq, to_char(ts at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as ts, evt, request_id, issuer, sub, line, encode(hash, 'hex') as hash`
+
 /** Where an event is in the trail. `day` is a date in UTC, `seq` begins at 1 each day. */
 export interface Place {
   readonly day: string
@@ -57,8 +60,7 @@ export async function readOutline(db: Pick<Database, 'run'>): Promise<{ head: He
 /** Events behind one place, up to another and with it, in order. */
 export async function readTrail(db: Pick<Database, 'run'>, { after, upTo, most }: { after: Place; upTo: Place; most: number }): Promise<StoredEvent[]> {
   const rows = await db.run<Omit<StoredEvent, 'seq'> & { seq: string }>(
-    sql`select to_char(day, 'YYYY-MM-DD') as day, seq, ${PRECISE} as ts, evt, request_id, issuer, sub, line, encode(hash, 'hex') as hash
-      from audit_event where (day, seq) > (${after.day}::date, ${after.seq}::bigint) and (day, seq) <= (${upTo.day}::date, ${upTo.seq}::bigint)
+    sql`select ${COLUMNS} from audit_event where (day, seq) > (${after.day}::date, ${after.seq}::bigint) and (day, seq) <= (${upTo.day}::date, ${upTo.seq}::bigint)
       order by audit_event.day, audit_event.seq limit ${most}::int`,
     { deadlineMs: 20_000 },
   )
@@ -73,4 +75,40 @@ export async function findBeyondHead(db: Pick<Database, 'run'>): Promise<Place |
   return rows[0] && { day: rows[0].day, seq: Number(rows[0].seq) }
 }
 
-const PRECISE = sql`to_char(ts at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+/** Which events are asked for. Moments in milliseconds since the epoch: from, and before. */
+export interface EventFilter {
+  /** None: of every name. */
+  readonly evts: readonly string[]
+  readonly userId: string | undefined
+  readonly requestId: string | undefined
+  readonly fromMs: number | undefined
+  readonly toMs: number | undefined
+  readonly isDescending: boolean
+}
+
+/** Where an event is among those that are asked for: they come by the moment when they happened. */
+export interface EventPlace extends Place {
+  readonly ts: string
+}
+
+export type FoundEvent = StoredEvent
+
+/** Events after a place, at most so many. */
+export async function findEvents(db: Pick<Database, 'run'>, { evts, userId, requestId, fromMs, toMs, isDescending }: EventFilter, { after, most }: { after: EventPlace | undefined; most: number }): Promise<FoundEvent[]> {
+  const moment = (ms: number) => sql`${new Date(ms).toISOString()}::timestamptz`
+  const conditions = [
+    evts.length === 0 ? undefined : evts.length === 1 ? sql`evt = ${evts[0]}` : sql`evt in (select jsonb_array_elements_text(${JSON.stringify(evts)}::text::jsonb))`,
+    userId === undefined ? undefined : sql`sub = ${userId}`,
+    requestId === undefined ? undefined : sql`request_id = ${requestId}`,
+    fromMs === undefined ? undefined : sql`audit_event.ts >= ${moment(fromMs)}`,
+    toMs === undefined ? undefined : sql`audit_event.ts < ${moment(toMs)}`,
+    after && sql`(audit_event.ts, audit_event.day, audit_event.seq) ${isDescending ? sql`<` : sql`>`} (${after.ts}::timestamptz, ${after.day}::date, ${after.seq}::bigint)`,
+  ].filter((condition) => condition !== undefined)
+  const way = isDescending ? sql`desc` : sql`asc`
+  const rows = await db.run<Omit<FoundEvent, 'seq'> & { seq: string }>(
+    sql`select ${COLUMNS} from audit_event where ${sql.join([sql`true`, ...conditions], sql` and `)}
+      order by audit_event.ts ${way}, audit_event.day ${way}, audit_event.seq ${way} limit ${most}::int`,
+    { deadlineMs: 25_000 },
+  )
+  return rows.map((row) => ({ ...row, seq: Number(row.seq) }))
+}
