@@ -5,6 +5,7 @@ import { connect } from '../src/db/connect.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { migrations } from '../src/db/migrations.ts'
 import { setContext } from '../src/http/request-context.ts'
+import { createReportDatabases } from '../src/report/report-database.ts'
 import { reportRoutes } from '../src/report/routes.ts'
 import { createSealer } from '../src/session/seal.ts'
 import { Secret } from '../src/std/secret.ts'
@@ -85,7 +86,7 @@ async function fill(): Promise<void> {
 }
 
 async function measure(question: string): Promise<void> {
-  const routes = reportRoutes({ db, sealer: createSealer([new Secret('measure-measure-measure-measure-measure')]), observe: () => {}, publicUrl: 'https://gateway.example.com', groupTag: undefined, modelName: (id) => id })
+  const routes = reportRoutes({ reports: createReportDatabases(db), sealer: createSealer([new Secret('measure-measure-measure-measure-measure')]), observe: () => {}, publicUrl: 'https://gateway.example.com', groupTag: undefined, modelName: (id) => id })
   const rounds = []
   let bytes = 0
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,5 +1,6 @@
 // The URL surface behind the gate: every routes.ts, mounted in one list.
 import { Elysia, type AnyElysia } from 'elysia'
+import { auditRoutes } from './audit/routes.ts'
 import { DatabaseError } from './db/database-error.ts'
 import { GatewayError } from './errors.ts'
 import { anthropicError } from './http/errors/anthropic.ts'
@@ -27,6 +28,7 @@ export interface Parts {
   me: Parameters<typeof meRoutes>[0]
   /** Where there are administrators. */
   spend: Parameters<typeof spendRoutes>[0] | undefined
+  audit: Parameters<typeof auditRoutes>[0]
   report: Parameters<typeof reportRoutes>[0]
 }
 
@@ -54,5 +56,6 @@ export function createApp(parts: Parts): AnyElysia {
     .use(meRoutes(parts.me)) //           /api/oauth/usage /me /me/usage
     .use(explainRoutes(parts.explain)) // /v1/organizations/policies/effective
     .use(parts.spend === undefined ? new Elysia() : spendRoutes(parts.spend)) // /v1/organizations/spend_limits
+    .use(auditRoutes(parts.audit)) //     /v1/organizations/audit_events
     .use(reportRoutes(parts.report)) //   /v1/organizations/usage_report/* cost_report analytics/cost
 }

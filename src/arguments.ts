@@ -8,6 +8,7 @@ export type Command =
   | { name: 'models'; config: string; as: string | undefined; groups: readonly string[] | undefined; json: boolean }
   | { name: 'policy explain'; config: string; email: string | undefined; groups: readonly string[]; json: boolean }
   | { name: 'price'; model: string; upstream: string; usage: unknown; config: string | undefined; region: string | undefined; at: Date | undefined; json: boolean }
+  | { name: 'audit verify'; config: string; from: string | undefined; to: string | undefined; anchors: readonly { day: string; seq: number; hash: string }[]; anchorsFile: string | undefined }
   | { name: 'config example' | 'version' | 'help' }
 
 export type ParsedArguments = { ok: true; command: Command } | { ok: false; problem: string }
@@ -24,6 +25,8 @@ export const USAGE = `usage:
                                          say which policy is somebody's, why, and what it gives them
   gatehouse price --model M --upstream U --usage JSON [--config FILE] [--region R] [--at DATE] [--json]
                                          say step by step what the usage of an answer costs
+  gatehouse audit verify --config FILE [--from DAY] [--to DAY] [--anchor DAY:SEQ:HASH,…] [--anchors LOG]
+                                         prove that nothing of the stored audit trail was changed or removed
   gatehouse health [URL]                 exit 0 when the gateway at URL is ready
   gatehouse --version | --help
 `
@@ -37,10 +40,11 @@ const FLAGS: Record<string, readonly string[]> = {
   'config example': [],
   models: ['config', 'as', 'groups', 'json'],
   'policy explain': ['config', 'email', 'groups', 'json'],
+  'audit verify': ['config', 'from', 'to', 'anchor', 'anchors'],
   price: ['model', 'upstream', 'usage', 'config', 'region', 'at', 'json'],
 }
 /** What a command of two words begins with. */
-const TWO_WORDS: ReadonlySet<string> = new Set(['config', 'policy'])
+const TWO_WORDS: ReadonlySet<string> = new Set(['config', 'policy', 'audit'])
 /** Flags that stand alone. */
 const SWITCHES: ReadonlySet<string> = new Set(['json'])
 const DEFAULT_HEALTH_URL = 'http://127.0.0.1:8080'
@@ -80,6 +84,8 @@ function toCommand(name: string, flags: ReadonlyMap<string, string>, words: read
     }
     case 'price':
       return toPrice(flags)
+    case 'audit verify':
+      return toVerify(flags)
     case 'demo': {
       const port = flags.get('port')
       if (port !== undefined && !/^\d{1,5}$/.test(port)) return { ok: false, problem: '--port needs a number' }
@@ -104,6 +110,22 @@ function toPrice(flags: ReadonlyMap<string, string>): ParsedArguments {
   const at = date === undefined ? undefined : new Date(date)
   if (at !== undefined && (!DATE.test(date as string) || Number.isNaN(at.getTime()))) return { ok: false, problem: '--at needs a date such as 2026-11-22, or a time with its zone such as 2026-11-22T18:30:00Z' }
   return { ok: true, command: { name: 'price', model, upstream, usage, config, region, at, json: flags.has('json') } }
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/
+const ANCHOR = /^(\d{4}-\d{2}-\d{2}):(\d{1,15}):([0-9a-fA-F]{64})$/
+
+function toVerify(flags: ReadonlyMap<string, string>): ParsedArguments {
+  const [config, from, to, anchor, anchorsFile] = ['config', 'from', 'to', 'anchor', 'anchors'].map((flag) => flags.get(flag))
+  if (config === undefined) return { ok: false, problem: '"audit verify" needs --config FILE' }
+  for (const [flag, day] of [['from', from], ['to', to]]) {
+    if (day !== undefined && !(DAY.test(day) && new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day))) return { ok: false, problem: `--${flag} needs a day in UTC such as 2026-11-22` }
+  }
+  if (from !== undefined && to !== undefined && from > to) return { ok: false, problem: '--from is after --to' }
+  const read = anchor?.split(',').map((text) => ANCHOR.exec(text.trim())) ?? []
+  if (read.includes(null)) return { ok: false, problem: '--anchor needs what an audit.anchor event says, as DAY:SEQ:HASH' }
+  const anchors = (read as RegExpExecArray[]).map(([, day = '', seq, hash = '']) => ({ day, seq: Number(seq), hash: hash.toLowerCase() }))
+  return { ok: true, command: { name: 'audit verify', config, from, to, anchors, anchorsFile } }
 }
 
 function parseObject(text: string): unknown {

@@ -3,6 +3,9 @@ import { version } from '../package.json'
 import { createAlerts } from './alert/alerts.ts'
 import { limitsOfCounter } from './alert/limits-of-counter.ts'
 import { createApp } from './app.ts'
+import { storePrivileged } from './audit/store.ts'
+import { createTrail, type Trail } from './audit/trail.ts'
+import { trailMetrics } from './audit/trail-metrics.ts'
 import type { GatewayConfig } from './config/schema.ts'
 import type { Database } from './db/connect.ts'
 import { openStore, type Store } from './db/open-store.ts'
@@ -25,6 +28,7 @@ import { ledgerMetrics } from './ledger/ledger-metrics.ts'
 import { createPageSignIn } from './me/page-sign-in.ts'
 import { CATALOG } from './models/catalog.ts'
 import { createModelTable } from './models/resolve.ts'
+import type { TimedEvent } from './observe/audit-line.ts'
 import { countEvents } from './observe/event-counts.ts'
 import type { Observe } from './observe/events.ts'
 import { single, type MetricFamily } from './observe/metrics.ts'
@@ -40,6 +44,7 @@ import type { Principal } from './principal.ts'
 import { createQuotas } from './quota/quotas.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
 import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
+import { createReportDatabases } from './report/report-database.ts'
 import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
 import { createTokens } from './session/token.ts'
@@ -57,7 +62,10 @@ import { createUpstreams } from './upstream/create-upstreams.ts'
 
 export interface GatewayOptions {
   config: GatewayConfig
+  /** The log. */
   observe: Observe
+  /** Events that the log heard before there was a database: they are stored with the others. */
+  earlier?: readonly TimedEvent[]
   /** The outbound guard lets URLs of the configuration reach loopback addresses. */
   allowLoopback: boolean
   /** The forward proxy that `oidc.use_proxy: true` means. */
@@ -103,13 +111,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway> {
   const { config } = options
   const events = countEvents(options.observe)
-  const { observe } = events
+  const tell = events.observe
   refuseUnreachable(config, options.allowLoopback)
-  const store = await openStore(config.store, observe)
+  const store = await openStore(config.store, tell)
   cleanUp.push(store.close)
+  const trail = await startTrail({ ...options, observe: tell }, store.db, cleanUp)
+  const observe = trail?.observe ?? tell
   const publicUrl = config.listen.public_url ?? loopbackUrl(config)
   const state = { draining: false }
-  const parts = await assemble({ ...options, observe }, store, publicUrl, cleanUp)
+  const parts = await assemble({ ...options, observe, tell }, store, publicUrl, cleanUp)
   const health = createHealth({
     isReachable: store.db.isReachable,
     graceSeconds: config.store.readiness_grace_seconds,
@@ -129,11 +139,13 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     ...events.families(),
     ...store.metrics(),
     ...metricsOf(parts),
+    ...(trail === undefined ? [] : trailMetrics(trail.state(), parts.nowMs())),
   ]
 
+  const reports = createReportDatabases(store.reports)
   const app = createApp({
     observe,
-    public: { isReady: health.isReady, version, facts: factsFor(parts), metrics },
+    public: { isReady: health.isReady, version, facts: factsFor({ ...parts, trail }), metrics },
     oauth: parts.oauth,
     policy: { policy: parts.policy, models: parts.models, observe, version, publicUrl, configuredUrl: config.listen.public_url, telemetry: config.telemetry, ttlSeconds: parts.ttlSeconds, now: parts.now },
     telemetry: { relay: parts.telemetry },
@@ -141,7 +153,8 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     explain: { config, db: store.db },
     me: { db: store.db, ledger: parts.ledger, spend: parts.spend, pageSignIn: parts.pageSignIn, blockedMessage: config.admin?.blocked_message, observe },
     spend: parts.spend && { ...parts.spend, reads: store.reports, sealer: parts.oauth.sealer },
-    report: { db: store.reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
+    audit: { reports, sealer: parts.oauth.sealer, observe, isStored: config.audit.store },
+    report: { reports, sealer: parts.oauth.sealer, observe, publicUrl, groupTag: config.admin?.billing_group_tag, modelName: (id) => parts.models.resolve(id)?.displayName ?? id },
   })
   const handle = createPipeline({
     limits: { maxUrlLength: config.limits.max_url_length, maxHeaderBytes: config.limits.max_request_header_bytes },
@@ -156,6 +169,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     ]),
     router: (request) => app.handle(request),
     isDraining: () => state.draining,
+    isTrailBlocking: () => trail?.isBlocking() === true,
     observe,
     answered: requests.answered,
   })
@@ -168,7 +182,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 }
 
 /** Everything between the listener and the store, in the order in which one needs the other. */
-async function assemble({ config, observe, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming }: GatewayOptions, { db, ledger: ledgerDb }: Store, publicUrl: string, cleanUp: CleanUp) {
+async function assemble({ config, observe, tell, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming }: GatewayOptions & { tell: Observe }, { db, ledger: ledgerDb }: Store, publicUrl: string, cleanUp: CleanUp) {
   const fetch = createGuardedFetch({ allowLoopback })
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
@@ -179,7 +193,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   cleanUp.push(telemetry.stop)
   const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
-  const spend = config.admin && (await startSpend(config.admin, db, observe, cleanUp))
+  const spend = config.admin && (await startSpend(config.admin, db, { observe, tell }, cleanUp))
   const named = groupsInRules(config)
   const isNamed = (group: string) => named.has(group) || (spend !== undefined && namesGroup(spend.limits.current(), spend.rules, group))
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
@@ -227,6 +241,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
     session: config.session,
     tokens,
     revocations,
+    tell,
     greet: async (identity, context) => spend?.bindPending(identity, context),
     finishPage: pageSignIn.finish,
   }
@@ -253,23 +268,35 @@ function metricsOf({ relay, ledger, spendChecks, executions, revocations, quotas
   ]
 }
 
+/** The stored audit trail, where there is one. It outlives everything that writes to it. */
+async function startTrail({ config, observe: tell, earlier = [], now = () => new Date(), nowMs = () => performance.now() }: GatewayOptions, db: Database, cleanUp: CleanUp): Promise<Trail | undefined> {
+  await storePrivileged(db, config.audit.store)
+  if (!config.audit.store) return undefined
+  const trail = createTrail({ db, tell, onFailure: config.audit.on_failure, retentionDays: config.admin?.audit_retention_days ?? 365, now, nowMs })
+  trail.start()
+  cleanUp.push(trail.stop)
+  earlier.forEach(trail.store)
+  return trail
+}
+
 /** The limits of administrators, known to this replica from here on. */
-async function startSpend(admin: AdminConfig, db: Database, observe: Observe, cleanUp: CleanUp) {
+async function startSpend(admin: AdminConfig, db: Database, { observe, tell }: { observe: Observe; tell: Observe }, cleanUp: CleanUp) {
   const limits = createLimitList({ db, observe })
   await limits.refresh()
   limits.start()
-  cleanUp.push(limits.stop, startLimitSweep(db, admin.audit_retention_days, observe))
+  cleanUp.push(limits.stop, startLimitSweep(db, admin.audit_retention_days, { observe, tell }))
   const rules = { groupLimitMode: admin.group_limit_mode, billingGroupTag: admin.billing_group_tag }
-  return { db, limits, rules, observe, bindPending: createBindPending({ db, limits, observe }) }
+  return { db, limits, rules, observe, tell, bindPending: createBindPending({ db, limits, observe, tell }) }
 }
 
 /** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
-function factsFor({ relay, ledger, telemetry, nowMs, requireAdmin }: { relay: Relay; ledger: Ledger; telemetry: TelemetryRelay; nowMs: () => number; requireAdmin: RequireAdmin }) {
+function factsFor({ relay, ledger, telemetry, trail, nowMs, requireAdmin }: { relay: Relay; ledger: Ledger; telemetry: TelemetryRelay; trail: Trail | undefined; nowMs: () => number; requireAdmin: RequireAdmin }) {
   return async (request: Request) => {
     await requireAdmin(request.headers, { ...contextOf(request), method: request.method, path: '/readyz' })
     return {
       upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()),
       ledger: ledgerFacts(ledger, nowMs()),
+      ...(trail && { audit: trailFacts(trail, nowMs()) }),
       collectors: telemetry.reports().map(({ name, held, heldBytes, trouble }) => ({ name, held, held_bytes: heldBytes, ...(trouble === undefined ? {} : { trouble }) })),
     }
   }
@@ -278,6 +305,11 @@ function factsFor({ relay, ledger, telemetry, nowMs, requireAdmin }: { relay: Re
 function ledgerFacts(ledger: Ledger, nowMs: number) {
   const { running, waiting, oldestMs, setAside, unanswered } = ledger.state()
   return { requests_held: running, settlements_waiting: waiting, lag_seconds: oldestMs === undefined ? 0 : Math.round((nowMs - oldestMs) / 1000), set_aside: setAside, checks_unanswered: unanswered }
+}
+
+function trailFacts(trail: Trail, nowMs: number) {
+  const { waiting, oldestMs, lost } = trail.state()
+  return { events_waiting: waiting, lag_seconds: oldestMs === undefined ? 0 : Math.round((nowMs - oldestMs) / 1000), lost }
 }
 
 interface Running {

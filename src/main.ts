@@ -1,5 +1,6 @@
 // argv, environment, signals and exit codes: the only place that touches `process`.
 import { version } from '../package.json'
+import { verifyAudit } from './audit/verify.ts'
 import { checkConfig, exampleConfig, printConfig, type Outcome } from './config/commands.ts'
 import { loadConfig } from './config/load.ts'
 import { laterFeatures } from './config/later-features.ts'
@@ -37,6 +38,8 @@ async function run(command: Command): Promise<void> {
       return finish(await explainPolicy({ ...command, environment: process.env, color: process.stdout.isTTY === true }))
     case 'price':
       return finish(await explainPrice({ ...command, environment: process.env, now: new Date(), color: process.stdout.isTTY === true }))
+    case 'audit verify':
+      return finish(await verifyAudit({ ...command, environment: process.env, color: process.stdout.isTTY === true, progress: process.stderr.isTTY ? showProgress : undefined }))
     case 'version':
       return finish({ text: `gatehouse ${version}\n`, exitCode: 0 })
     case 'help':
@@ -49,10 +52,11 @@ async function serve(configPath: string): Promise<void> {
   const observe = createLog()
   if (dropped.length > 0) observe({ op: 'warn', message: `environment: left out, because it would change requests or the runtime: ${dropped.join(', ')}` })
   const { config, warnings, sha256 } = await loadConfig(configPath, process.env)
-  observe({ evt: 'config.load', file: configPath, sha256 })
+  const loaded = { ts: new Date().toISOString(), evt: 'config.load' as const, file: configPath, sha256 }
+  observe(loaded)
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
   const proxyUrl = process.env[PROXY_VARIABLE]
-  await running(createGateway({ config, observe, allowLoopback: allowsLoopback(), proxyUrl, environment: process.env, configSha256: sha256, usage }), observe)
+  await running(createGateway({ config, observe, earlier: [loaded], allowLoopback: allowsLoopback(), proxyUrl, environment: process.env, configSha256: sha256, usage }), observe)
 }
 
 async function demo(options: { port: number | undefined; directory: string | undefined }): Promise<void> {
@@ -113,6 +117,11 @@ function allowsLoopback(): boolean {
 
 function isLevel(text: string | undefined): text is Level {
   return text === 'debug' || text === 'info' || text === 'warn' || text === 'error'
+}
+
+/** One line that is written over, and is gone when something else is said. ECMA-48 §8.3.41. */
+function showProgress(text: string): void {
+  process.stderr.write(`\r\u001b[K${text}\r`)
 }
 
 function finish({ text, exitCode, asides = '' }: Outcome): void {

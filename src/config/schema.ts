@@ -1,5 +1,6 @@
 // The table of contents of gateway.yaml. Each section is owned by the folder of its feature.
 import * as v from 'valibot'
+import { auditSchema } from '../audit/config.ts'
 import { accessControlSchema, limitsSchema, listenSchema } from '../http/config.ts'
 import { modelsSchema } from '../models/config.ts'
 import { rateLimitsSchema } from '../oauth/config.ts'
@@ -25,6 +26,7 @@ export const gatewaySchema = mapping({
   managed: described(v.optional(managedSchema), 'Who may use which models, and what settings their machines get. Without it everybody may use every model.'),
   telemetry: described(v.optional(telemetrySchema), 'OpenTelemetry of the clients, relayed to collectors of yours.'),
   admin: described(v.optional(adminSchema), 'Spend limits, and who sets them.'),
+  audit: described(v.optional(auditSchema, {}), 'The audit trail beyond standard error.'),
   enforcement: described(v.optional(enforcementSchema, {}), 'How spend limits are enforced.'),
   pricing: described(v.optional(pricingSchema, {}), 'What tokens cost: what the ledger counts, and what clients are told.'),
   quotas: described(v.optional(list(quotaSchema), []), 'How much people may send in a minute and at once. Every entry that means somebody holds for them.'),

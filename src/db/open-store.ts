@@ -54,6 +54,23 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   }
 }
 
+/** The database as it is, for a command that reads it beside a gateway. Throws BootError as `openStore` does. */
+export async function openStoreToRead(config: StoreConfig, observe: Observe): Promise<Pick<Store, 'db' | 'close'>> {
+  const embedded = config.embedded === undefined ? undefined : await startEmbedded(config.embedded)
+  const db = connect({ url: embedded?.url ?? config.postgres_url?.reveal() ?? '', username: config.username, password: config.password?.reveal(), maxConnections: 1, observe })
+  const close = async () => {
+    await db.close()
+    await embedded?.stop()
+  }
+  try {
+    await reach(db, config, observe)
+    return { db, close }
+  } catch (error) {
+    await close()
+    throw error instanceof DatabaseError ? new BootError(`store: ${whereIs(config)}: ${why(error)}`) : error
+  }
+}
+
 /** Waits for a database that comes up together with the gateway. Throws DatabaseError when it does not come. */
 async function reach(db: Database, config: StoreConfig, observe: Observe): Promise<void> {
   const giveUpMs = performance.now() + PATIENCE_MS

@@ -8,7 +8,7 @@ import { mappingWarnings } from '../models/mapping-warnings.ts'
 import { createModelTable, servingUpstreams, type ServedModel } from '../models/resolve.ts'
 import type { Person } from '../policy/match.ts'
 import { policyFrom } from '../policy/policy-from.ts'
-import { paintFor } from './paint.ts'
+import { paintFor } from '../std/paint.ts'
 
 export interface ModelsQuery {
   readonly config: string

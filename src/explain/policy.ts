@@ -11,7 +11,7 @@ import { isCatchAll, mismatch, type Match, type Person } from '../policy/match.t
 import type { Settings } from '../policy/merge.ts'
 import { policyFrom } from '../policy/policy-from.ts'
 import { modelEntry, modelLines, type ModelEntry } from './models.ts'
-import { paintFor, type Paint } from './paint.ts'
+import { paintFor, type Paint } from '../std/paint.ts'
 
 export interface PolicyQuery {
   readonly config: string

@@ -1,5 +1,5 @@
 // How `gatehouse price` is set: figures stand by their decimal point, and what does not apply is there and dim.
-import { paintFor, type Paint } from './paint.ts'
+import { paintFor, type Paint } from '../std/paint.ts'
 import type { ExecutionReport, PriceLine, PriceReport } from './price.ts'
 
 const KINDS: Readonly<Record<ExecutionReport['kind'], string>> = {

@@ -29,6 +29,8 @@ export interface PipelineDeps {
   direct: ReadonlyMap<string, Route>
   router: (request: Request) => Response | Promise<Response>
   isDraining: () => boolean
+  /** What is done could not be written to the audit trail, and may not be done without. */
+  isTrailBlocking: () => boolean
   observe: Observe
   /** Hears of every answer; `path` is empty where the gate refused, `ms` is the time to the answer's head. */
   answered: (path: string, status: number, ms: number) => void
@@ -104,7 +106,10 @@ function checkDraining(deps: PipelineDeps, target: Admitted): void {
 async function authenticate(deps: PipelineDeps, request: Request, target: Admitted, requestId: string, clientIp: string): Promise<Principal> {
   const presented = presentedToken(request.headers)
   const result = presented.ok ? await deps.verify(presented.value) : presented
-  if (result.ok) return result.value
+  if (result.ok) {
+    if (deps.isTrailBlocking()) throw new GatewayError('unavailable', 'audit trail unavailable; try again', { headers: { 'retry-after': '5' } })
+    return result.value
+  }
   deps.observe({ evt: 'auth.denied', request_id: requestId, client_ip: clientIp, reason: result.reason, method: request.method, path: target.path })
   throw new GatewayError('unauthenticated', 'invalid token')
 }

@@ -2,12 +2,12 @@
 // leaves its holds behind, and another settles them at a conservative cost.
 import type { Database } from '../db/connect.ts'
 import { DatabaseError } from '../db/database-error.ts'
+import { createWriteQueue, type WriteQueueState } from '../db/write-queue.ts'
 import type { Observe } from '../observe/events.ts'
 import { startRounds } from '../std/rounds.ts'
 import { personKey, type Counter } from './counters.ts'
-import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest } from './execution.ts'
+import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest, type LedgerRow } from './execution.ts'
 import { createGroupCommit, TimeoutError } from './group-commit.ts'
-import { createSettleQueue, type Settlement, type SettleState } from './settle-queue.ts'
 import { admitBatch, forget, holdsOf, makePartitions, markAlive, readCounters, settleBatch, sweepDead, type AdmissionEntry, type AdmissionRow, type CounterSums, type LimitedCounter, type Retention } from './store.ts'
 
 export interface AdmissionRequest extends Omit<LedgerRequest, 'startedAt'> {
@@ -36,7 +36,9 @@ export interface Ledger {
   stop(): Promise<void>
 }
 
-export interface LedgerState extends SettleState {
+export interface LedgerState extends WriteQueueState {
+  /** Settlements that were written. */
+  readonly settled: number
   readonly running: number
   /** Nano-dollars that are held for them. */
   readonly held: bigint
@@ -56,6 +58,15 @@ export class LedgerUnavailable extends Error {
     this.name = 'LedgerUnavailable'
     this.reason = reason
   }
+}
+
+/** On its way to the database. */
+interface Settlement {
+  readonly requestId: string
+  /** As `ledgerRequest` makes it. */
+  readonly request: object
+  /** None: nothing was sent, the hold is let go. */
+  readonly rows: readonly LedgerRow[]
 }
 
 export interface LedgerOptions {
@@ -115,9 +126,9 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     },
   })
   const owed = new Map<string, { key: string; cost: bigint }>()
-  const queue = createSettleQueue({
-    settle: (batch) => settleBatch(db, batch.map(({ request }) => request), batch.flatMap(({ rows }) => rows), SETTLE_MS),
-    ended,
+  const queue = createWriteQueue<Settlement>({
+    write: (batch) => settleBatch(db, batch.map(({ request }) => request), batch.flatMap(({ rows }) => rows), SETTLE_MS),
+    written: ended,
     setAside: (settlement, error) => {
       const { requestId, rows } = settlement
       forgetDebt(requestId)
@@ -214,7 +225,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     read: (counters) => readCounters(db, counters, READ_MS),
     unsettled: (key) => unsettled.get(key) ?? 0n,
     flush: queue.flush,
-    state: () => ({ ...queue.state, running: running.size, held: [...running.values()].reduce((sum, one) => sum + one, 0n), admissions: admissions.counts, swept, unanswered }),
+    state: () => ({ ...queue.state, settled: queue.state.written, running: running.size, held: [...running.values()].reduce((sum, one) => sum + one, 0n), admissions: admissions.counts, swept, unanswered }),
     async stop() {
       void beats.stop()
       void housekeeping.stop()

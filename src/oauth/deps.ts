@@ -26,6 +26,8 @@ export interface OAuthDeps {
   /** Who came back from a sign-in that was begun for a page of the gateway. */
   finishPage: (request: Request, outcome: SignInOutcome) => Promise<Response>
   observe: Observe
+  /** For events that were stored with the change they are about. */
+  tell: Observe
   now: () => Date
 }
 

@@ -2,7 +2,8 @@
 import type { RequestContext } from '../http/request-context.ts'
 import type { Identity } from '../principal.ts'
 import type { RefreshRefusal } from '../oidc/refusal.ts'
-import { presentRefreshToken, releaseClaim, revokeSession, rotateRefreshToken, type PresentedRefreshToken } from '../session/store.ts'
+import { endSession } from '../session/end-session.ts'
+import { presentRefreshToken, releaseClaim, rotateRefreshToken, type PresentedRefreshToken } from '../session/store.ts'
 import { createOpaqueToken, hashToken } from './codes.ts'
 import { SEALED, type OAuthDeps } from './deps.ts'
 
@@ -33,7 +34,7 @@ export function judgePresented(token: PresentedRefreshToken | undefined): Presen
   return token.claimed ? 'refresh' : 'wait'
 }
 
-export type RefreshDeps = Pick<OAuthDeps, 'db' | 'relyingParty' | 'sealer' | 'revocations' | 'observe' | 'session'>
+export type RefreshDeps = Pick<OAuthDeps, 'db' | 'relyingParty' | 'sealer' | 'revocations' | 'tell' | 'now' | 'session'>
 
 /** A refresher for one process: simultaneous presentations of one token share one outcome. Throws DatabaseError. */
 export function createRefresher(deps: RefreshDeps, waitMs = WAIT_MS): Refresh {
@@ -87,10 +88,8 @@ async function act(deps: RefreshDeps, tokenHash: string, token: PresentedRefresh
 
 /** RFC 9700 §4.14.2: a token used again after the overlap means that two parties hold it; neither keeps the sign-in. */
 async function endReused(deps: RefreshDeps, { sid, identity }: PresentedRefreshToken, { requestId, clientIp }: RequestContext): Promise<Refreshed> {
-  await revokeSession(deps.db, sid)
-  deps.revocations.add(sid)
   const { issuer, sub, email } = identity
-  deps.observe({ evt: 'session.revoke', request_id: requestId, client_ip: clientIp, sid, by: 'reuse', issuer, sub, email })
+  await endSession(deps, { request_id: requestId, client_ip: clientIp, sid, by: 'reuse', issuer, sub, email })
   return { ok: false, unavailable: false, reason: 'reused', sid, identity }
 }
 

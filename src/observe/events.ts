@@ -3,6 +3,8 @@
 
 /** Fields every audit event may carry about the request it belongs to. */
 export interface RequestFacts {
+  /** When it happened, where somebody else than the log has to know it as well. */
+  ts?: string
   request_id?: string
   client_ip?: string
 }
@@ -23,6 +25,7 @@ export interface LimitChange {
   scope_id: string
   period: string
   shared: boolean
+  amount_before?: string
 }
 
 export type AuditEvent = RequestFacts &
@@ -41,7 +44,10 @@ export type AuditEvent = RequestFacts &
     | { evt: 'admin.denied'; method: string; path: string; actor?: string }
     | ({ evt: 'admin.limit.upsert'; amount: string | null; expires_at?: string } & LimitChange)
     | ({ evt: 'admin.limit.delete' } & LimitChange)
-    | ({ evt: 'admin.limit.bind'; limit_id: string; period: string; outcome: 'bound' | 'removed' } & PersonFacts)
+    | ({ evt: 'admin.limit.expire' } & LimitChange)
+    | ({ evt: 'admin.limit.bind'; actor: string; limit_id: string; period: string; outcome: 'bound' | 'removed' } & PersonFacts)
+    | { evt: 'audit.anchor'; day: string; seq: number; hash: string }
+    | { evt: 'audit.gap'; lost: number; since: string; until: string }
     | ({
         evt: 'inference'
         path: string
@@ -56,9 +62,14 @@ export type AuditEvent = RequestFacts &
         ttfb_ms?: number
         input_tokens?: number
         output_tokens?: number
+        /** Part of the output. */
+        thinking_tokens?: number
         cache_read_tokens?: number
         cache_write_5m_tokens?: number
         cache_write_1h_tokens?: number
+        web_searches?: number
+        speed?: string
+        estimated?: true
         /** Of all attempts together, exact. */
         cost_usd?: string
       } & PersonFacts)

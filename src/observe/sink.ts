@@ -1,4 +1,5 @@
 // Writes observations: audit events as one JSON line each, operations as text or JSON, both to stderr.
+import { auditLine, escaped } from './audit-line.ts'
 import { isAudit, type Level, type Observation, type Observe } from './events.ts'
 import { redact } from './redact.ts'
 
@@ -33,20 +34,15 @@ export function createSink({ level, format, write: writeLine, now }: SinkOptions
 
   return (observation: Observation) => {
     const ts = now().toISOString()
-    if (isAudit(observation)) return write(`${toLine({ ts, ...observation })}\n`)
+    if (isAudit(observation)) return writeLine(`${auditLine({ ts, ...observation })}\n`)
     if (LEVELS[observation.op] < LEVELS[level]) return
     const suffix = admitRepeat(observation.repeat)
     if (suffix === undefined) return
     const message = observation.message + suffix
     const id = observation.request_id
-    if (format === 'json') return write(`${toLine({ ts, level: observation.op, message, ...(id === undefined ? {} : { request_id: id }) })}\n`)
+    if (format === 'json') return write(`${escaped(JSON.stringify({ ts, level: observation.op, message, ...(id === undefined ? {} : { request_id: id }) }))}\n`)
     write(`[gateway] ${ts} ${observation.op} ${printable(message)}${id === undefined ? '' : ` request_id=${id}`}\n`)
   }
-}
-
-/** One line of JSON whatever the values hold: control characters, C1 and the Unicode line ends are escaped. */
-function toLine(record: object): string {
-  return JSON.stringify(record).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeUnit)
 }
 
 function printable(text: string): string {

@@ -69,7 +69,7 @@ function notFound(message: string, request: Request): Response {
   return anthropicError(new GatewayError('not_found', message), contextOf(request).requestId)
 }
 
-function factsOf(request: Request, { sub, email }: Principal) {
+function factsOf(request: Request, { issuer, sub, email }: Principal) {
   const { requestId, clientIp } = contextOf(request)
-  return { request_id: requestId, client_ip: clientIp, sub, email }
+  return { request_id: requestId, client_ip: clientIp, issuer, sub, email }
 }

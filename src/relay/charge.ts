@@ -28,8 +28,14 @@ export interface Charge {
   readonly headers: Readonly<Record<string, string>>
   tried(attempt: Tried): void
   answered(answered: Answered): void
-  /** Settles everything, the first time it is called. Returns nano-dollars. */
-  end(outcome: Exclude<Execution['outcome'], 'swept'>, usage: Usage): bigint
+  /** Settles everything, the first time it is called. */
+  end(outcome: Exclude<Execution['outcome'], 'swept'>, usage: Usage): Bill
+}
+
+export interface Bill {
+  /** Nano-dollars, of all executions. */
+  readonly cost: bigint
+  readonly isEstimated: boolean
 }
 
 export interface Charged {
@@ -60,7 +66,7 @@ export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Char
   const startedMs = deps.nowMs()
   const executions: Execution[] = []
   let answer: { answered: Answered; ttfbMs: number } | undefined
-  let cost: bigint | undefined
+  let bill: Bill | undefined
 
   function final(answered: Answered, ttfbMs: number, outcome: Execution['outcome'], usage: Usage): readonly Execution[] {
     const { status } = answered.response
@@ -83,10 +89,10 @@ export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Char
     },
     answered: (answered) => void (answer = { answered, ttfbMs: Math.round(deps.nowMs() - startedMs) }),
     end(outcome, usage) {
-      if (cost !== undefined) return cost
+      if (bill !== undefined) return bill
       if (answer !== undefined) executions.push(...final(answer.answered, answer.ttfbMs, outcome, usage))
       deps.ledger.settle(request, executions)
-      return (cost = executions.reduce((sum, one) => sum + executionCost(one), 0n))
+      return (bill = { cost: executions.reduce((sum, one) => sum + executionCost(one), 0n), isEstimated: executions.some(({ usage }) => usage.isEstimated) })
     },
   }
 }

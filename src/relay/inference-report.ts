@@ -44,7 +44,7 @@ export function inferenceReport(about: { observe: Observe; context: RequestConte
     finish(outcome, usage) {
       if (written) return
       written = true
-      const cost = about.charge?.end(outcome, usage)
+      const bill = about.charge?.end(outcome, usage)
       about.finished?.(usage)
       observe({
         evt: 'inference',
@@ -61,18 +61,22 @@ export function inferenceReport(about: { observe: Observe; context: RequestConte
         outcome,
         ms: Math.round(performance.now() - startedMs),
         ...tokens(usage),
-        ...(cost === undefined ? {} : { cost_usd: dollars(cost) }),
+        ...(bill?.isEstimated === true && { estimated: true }),
+        ...(bill && { cost_usd: dollars(bill.cost) }),
       })
     },
   }
 }
 
-function tokens({ input, output, cacheRead, cacheWrite5m, cacheWrite1h }: Usage): Partial<Inference> {
+function tokens({ input, output, thinking, cacheRead, cacheWrite5m, cacheWrite1h, webSearches, speed }: Usage): Partial<Inference> {
   return {
     ...(input === undefined ? {} : { input_tokens: input }),
     ...(output === undefined ? {} : { output_tokens: output }),
+    ...(thinking === undefined ? {} : { thinking_tokens: thinking }),
     ...(cacheRead === undefined ? {} : { cache_read_tokens: cacheRead }),
     ...(cacheWrite5m === undefined ? {} : { cache_write_5m_tokens: cacheWrite5m }),
     ...(cacheWrite1h === undefined ? {} : { cache_write_1h_tokens: cacheWrite1h }),
+    ...(webSearches === undefined ? {} : { web_searches: webSearches }),
+    ...(speed === undefined || speed === 'standard' ? {} : { speed }),
   }
 }

@@ -259,7 +259,7 @@ function settle(ticket: QuotaTicket | undefined, usage: Usage): void {
 }
 
 function denied({ observe }: RelayDeps, surface: Surface, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {
-  observe({ evt: 'inference.denied', request_id: requestId, client_ip: clientIp, sub: principal?.sub ?? '', email: principal?.email, path: PATHS[surface], model: shown(model), reason })
+  observe({ evt: 'inference.denied', request_id: requestId, client_ip: clientIp, issuer: principal?.issuer ?? '', sub: principal?.sub ?? '', email: principal?.email, path: PATHS[surface], model: shown(model), reason })
 }
 
 /** A name somebody sent us, short enough for a message and a log. */

@@ -2,9 +2,26 @@
 import type { Database } from '../db/connect.ts'
 import { DatabaseError } from '../db/database-error.ts'
 import { GatewayError } from '../errors.ts'
-import type { Turnstile } from './turnstile.ts'
+import { createTurnstile, type Turnstile } from './turnstile.ts'
 
 export type ReportDatabase = Pick<Database, 'run'>
+
+/** The same turnstile for whoever waits for an answer, and for whoever waits for the next part of a file. */
+export interface ReportDatabases {
+  readonly hasty: ReportDatabase
+  readonly patient: ReportDatabase
+}
+
+/** Statements of reports at once in one process, and how long others wait: a file that is being written longer than who asks. */
+const TURNS = { atOnce: 2, mostWaiting: 20 }
+const PATIENCE_MS = 3000
+const PATIENCE_OF_FILES_MS = 60_000
+
+/** `db`: connections of the reports' own, whose statements end in time. */
+export function createReportDatabases(db: ReportDatabase): ReportDatabases {
+  const turnstile = createTurnstile(TURNS)
+  return { hasty: createReportDatabase(db, turnstile, PATIENCE_MS), patient: createReportDatabase(db, turnstile, PATIENCE_OF_FILES_MS) }
+}
 
 /** SQLSTATE query_canceled: the connection's statement_timeout. */
 const CANCELED = '57014'

@@ -11,15 +11,13 @@ import { COST_PARAMETERS, costReport } from './cost-report.ts'
 import { csvAnswer, wantsCsv } from './csv-answer.ts'
 import { readParameters, type Parameters } from './parameters.ts'
 import type { Report } from './report.ts'
-import { createReportDatabase, type ReportDatabase } from './report-database.ts'
+import type { ReportDatabases } from './report-database.ts'
 import type { ReportFacts } from './report-facts.ts'
 import { readClock } from './store.ts'
-import { createTurnstile } from './turnstile.ts'
 import { USAGE_PARAMETERS, usageReport } from './usage-report.ts'
 
 export interface ReportRoutesDeps {
-  /** Connections of the reports' own, whose statements end in time. */
-  db: ReportDatabase
+  reports: ReportDatabases
   sealer: Sealer
   observe: Observe
   publicUrl: string
@@ -29,15 +27,8 @@ export interface ReportRoutesDeps {
   modelName: (id: string) => string
 }
 
-/** Statements of reports at once in one process, and how long others wait: a file that is being written longer than who asks. */
-const TURNS = { atOnce: 2, mostWaiting: 20 }
-const PATIENCE_MS = 3000
-const PATIENCE_OF_FILES_MS = 60_000
-
 /** What was used and what it cost, for administrators: JSON in pages, or CSV. */
-export function reportRoutes({ db, sealer, observe, publicUrl, groupTag, modelName }: ReportRoutesDeps) {
-  const turnstile = createTurnstile(TURNS)
-  const [hasty, patient] = [createReportDatabase(db, turnstile, PATIENCE_MS), createReportDatabase(db, turnstile, PATIENCE_OF_FILES_MS)]
+export function reportRoutes({ reports: { hasty, patient }, sealer, observe, publicUrl, groupTag, modelName }: ReportRoutesDeps) {
   const tokens = createPageTokens(sealer, 'not a next_page of this report, or of one with other parameters; begin again without it')
   const facts = { groupTag, modelName, canonicalModel: (spelling: string) => canonicalModelId(spelling) ?? spelling, organizationId: uuidOf(publicUrl) }
 

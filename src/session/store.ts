@@ -1,6 +1,7 @@
 // All SQL of sessions and their refresh tokens. Each function is one statement.
 import { sql } from 'drizzle-orm'
 import type { Database } from '../db/connect.ts'
+import type { AuditRecord } from '../observe/audit-line.ts'
 import type { Identity } from '../principal.ts'
 
 /** Sign-ins revoked in the last `seconds`: older ones have no living token. */
@@ -125,17 +126,20 @@ export async function releaseClaim(db: Database, tokenHash: string, sealedIdpTok
     from released where session.sid = released.sid and session.revoked_at is null`)
 }
 
-/** Ends a sign-in for good. False when it had ended before, or never was. */
-export async function revokeSession(db: Database, sid: string): Promise<boolean> {
+/** Ends a sign-in for good, and stores the event of it in the same statement where events are stored. False when it had ended before, or never was. */
+export async function revokeSession(db: Database, sid: string, event: AuditRecord): Promise<boolean> {
   const rows = await db.run(sql`
-    update session set revoked_at = now(), idp_refresh_token = null where sid = ${sid}::uuid and revoked_at is null returning 1`)
+    with ended as (
+      update session set revoked_at = now(), idp_refresh_token = null where sid = ${sid}::uuid and revoked_at is null returning sid
+    )
+    select audit_note(${JSON.stringify(event)}::text::jsonb) from ended`)
   return rows.length === 1
 }
 
 /** The sign-in a refresh token belongs to. */
-export async function findSessionOfToken(db: Database, tokenHash: string): Promise<{ sid: string; sub: string; email: string | null } | undefined> {
-  const rows = await db.run<{ sid: string; sub: string; email: string | null }>(
-    sql`select sid::text as sid, sub, email from refresh_token join session using (sid) where token_hash = ${tokenHash}`,
+export async function findSessionOfToken(db: Database, tokenHash: string): Promise<{ sid: string; issuer: string; sub: string; email: string | null } | undefined> {
+  const rows = await db.run<{ sid: string; issuer: string; sub: string; email: string | null }>(
+    sql`select sid::text as sid, issuer, sub, email from refresh_token join session using (sid) where token_hash = ${tokenHash}`,
   )
   return rows[0]
 }

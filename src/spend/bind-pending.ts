@@ -13,13 +13,12 @@ export interface SignedIn {
 export type BindPending = (person: SignedIn, about: { requestId: string; clientIp: string }) => Promise<void>
 
 /** Costs nothing while no limit waits for the address. Never fails: a sign-in does not depend on it. */
-export function createBindPending({ db, limits, observe }: { db: Database; limits: LimitList; observe: Observe }): BindPending {
+export function createBindPending({ db, limits, observe, tell }: { db: Database; limits: LimitList; observe: Observe; tell: Observe }): BindPending {
   return async ({ sub, email }, about) => {
     if (email === undefined || !limits.current().waiting.has(email.toLowerCase())) return
     try {
-      for (const { id, period, outcome } of await bindPending(db, { sub, email }, about)) {
-        observe({ evt: 'admin.limit.bind', request_id: about.requestId, client_ip: about.clientIp, sub, email, limit_id: id, period, outcome })
-      }
+      const { events } = await bindPending(db, { sub, email }, about)
+      events.forEach(tell)
       await limits.refresh()
     } catch (error) {
       observe({ op: 'warn', message: `spend limits: not bound to who signed in: ${(error as Error).message}`, repeat: 'limits.bind' })

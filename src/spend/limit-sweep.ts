@@ -6,7 +6,7 @@ import { sweepLimits } from './store.ts'
 const EVERY_MS = 60_000
 
 /** Clears away what has run out and what the audit trail keeps no longer, once a minute, until the returned function is called. Every replica may do it. */
-export function startLimitSweep(db: Database, auditRetentionDays: number, observe: Observe): () => void {
-  const rounds = startRounds(EVERY_MS, () => sweepLimits(db, auditRetentionDays), (error) => observe({ op: 'warn', message: `spend limits: sweep: ${error.message}`, repeat: 'limits.sweep' }))
+export function startLimitSweep(db: Database, auditRetentionDays: number, { observe, tell }: { observe: Observe; tell: Observe }): () => void {
+  const rounds = startRounds(EVERY_MS, async () => (await sweepLimits(db, auditRetentionDays)).forEach(tell), (error) => observe({ op: 'warn', message: `spend limits: sweep: ${error.message}`, repeat: 'limits.sweep' }))
   return () => void rounds.stop()
 }

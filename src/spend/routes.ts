@@ -9,7 +9,7 @@ import type { Observe } from '../observe/events.ts'
 import { auditAnswer, listAnswer } from './answers.ts'
 import { effectivePage, peopleRange, type Place } from './effective.ts'
 import type { LimitList } from './limit-list.ts'
-import { limitAnswer, type LimitRow } from './limit-row.ts'
+import { limitAnswer } from './limit-row.ts'
 import type { LimitRules } from './limits-of.ts'
 import { parseLimit } from './parse.ts'
 import { isId, readAuditQuery, readEffectiveQuery, readListQuery, readReason } from './read-query.ts'
@@ -25,24 +25,25 @@ export interface SpendRoutesDeps {
   limits: LimitList
   rules: LimitRules
   observe: Observe
+  /** For events that are stored with the change they are about. */
+  tell: Observe
 }
 
 const PATH = '/v1/organizations/spend_limits'
 const MAX_BODY_BYTES = 64 * 1024
 
 /** Spend limits: set, listed, deleted; what holds for whom; who changed what (contract §6). */
-export function spendRoutes({ db, reads, sealer, limits, rules, observe }: SpendRoutesDeps) {
+export function spendRoutes({ db, reads, sealer, limits, rules, observe, tell }: SpendRoutesDeps) {
   const pages = createPageTokens(sealer, 'does not belong to this query: begin with its first page')
   return new Elysia({ name: 'spend' })
     .post(PATH, async ({ request }) => {
       const actor = writerOf(request, observe)
       const { reason, ...wanted } = parseLimit(await readBytes(request, MAX_BODY_BYTES))
-      const put = await putLimit(db, wanted, changeBy(actor, request, reason))
-      if (put === undefined) refuse('expires_at', 'is past')
+      const { result: put, events } = await putLimit(db, wanted, changeBy(actor, request, reason))
+      events.forEach(tell)
+      if (put === null) refuse('expires_at', 'is past')
       await refreshed(limits, observe)
       const { limit, seen } = put
-      const { amount, expiresAt } = wanted
-      observe({ evt: 'admin.limit.upsert', ...factsOf(request, actor, limit), amount: amount?.toString() ?? null, ...(expiresAt !== undefined && { expires_at: expiresAt }) })
       return answer({ ...limitAnswer(limit, seen), ...warningFor(limit, seen) })
     })
     .get(PATH, async ({ request }) => {
@@ -73,10 +74,10 @@ export function spendRoutes({ db, reads, sealer, limits, rules, observe }: Spend
     .delete(`${PATH}/:id`, async ({ request, params }) => {
       const actor = writerOf(request, observe)
       const change = changeBy(actor, request, readReason(parametersOf(request)))
-      const gone = isId(params.id, 'spl_') ? await deleteLimit(db, params.id, change) : undefined
-      if (gone === undefined) throw notFound()
+      const { result: gone, events } = isId(params.id, 'spl_') ? await deleteLimit(db, params.id, change) : NOTHING
+      events.forEach(tell)
+      if (gone === null) throw notFound()
       await refreshed(limits, observe)
-      observe({ evt: 'admin.limit.delete', ...factsOf(request, actor, gone) })
       return answer({ type: 'spend_limit_deleted', id: gone.id })
     })
 }
@@ -99,15 +100,12 @@ async function refreshed(limits: LimitList, observe: Observe): Promise<void> {
   await limits.refresh().catch((error: Error) => observe({ op: 'warn', message: `spend limits: ${error.message}`, repeat: 'limits.refresh' }))
 }
 
-function factsOf(request: Request, actor: AdminActor, { id, scope, scope_id, user_email, period, shared }: LimitRow) {
-  return { ...about(request), actor: actor.name, limit_id: id, scope, scope_id: user_email ?? scope_id, period, shared }
-}
-
 function about(request: Request) {
   const { requestId, clientIp } = contextOf(request)
   return { request_id: requestId, client_ip: clientIp }
 }
 
 const parametersOf = (request: Request): URLSearchParams => new URL(request.url).searchParams
+const NOTHING = { result: null, events: [] }
 const notFound = () => new GatewayError('not_found', 'spend limit not found')
 const answer = (body: object): Response => Response.json(body, { headers: { 'cache-control': 'no-store' } })

@@ -1,8 +1,9 @@
-// All SQL of spend limits. Each function is one statement; changes and their audit rows are one function of the database.
+// All SQL of spend limits. Each function is one statement; changes, their audit rows and their events commit together.
 import { sql, type SQL } from 'drizzle-orm'
 import type { Database } from '../db/connect.ts'
 import type { CounterScope } from '../ledger/counters.ts'
 import { runningPeriods, spentInPeriods } from '../ledger/store.ts'
+import type { TimedEvent } from '../observe/audit-line.ts'
 import type { Period, SpendLimit } from './limit.ts'
 import { limitOf, type LimitRow } from './limit-row.ts'
 
@@ -28,6 +29,18 @@ export interface Change {
   readonly clientIp: string
 }
 
+/** What a change answered, and its events as they are stored: for the log. */
+export interface Told<result> {
+  readonly result: result
+  readonly events: readonly TimedEvent[]
+}
+
+async function told<result>(db: Database, change: SQL): Promise<Told<result>> {
+  const rows = await db.run<{ told: { result: result; lines: readonly string[] | null } }>(sql`select audit_told(to_jsonb(${change})) as told`)
+  const { result, lines } = (rows[0] as { told: { result: result; lines: readonly string[] | null } }).told
+  return { result, events: (lines ?? []).map((line) => JSON.parse(line) as TimedEvent) }
+}
+
 /** What an administrator asks for. */
 export interface WantedLimit extends Omit<SpendLimit, 'id'> {
   /** RFC 3339. */
@@ -40,8 +53,8 @@ export interface PutLimit {
   readonly seen: boolean
 }
 
-/** Creates or replaces the limit of a scope and period. Undefined, and nothing changed, when `expiresAt` is past. */
-export async function putLimit(db: Database, wanted: WantedLimit, { actor, reason, requestId, clientIp }: Change): Promise<PutLimit | undefined> {
+/** Creates or replaces the limit of a scope and period. Null, and nothing changed, when `expiresAt` is past. */
+export async function putLimit(db: Database, wanted: WantedLimit, { actor, reason, requestId, clientIp }: Change): Promise<Told<PutLimit | null>> {
   const entry = {
     scope: wanted.scope,
     scope_id: wanted.scopeId,
@@ -51,30 +64,17 @@ export async function putLimit(db: Database, wanted: WantedLimit, { actor, reaso
     amount: wanted.amount?.toString() ?? null,
     expires_at: wanted.expiresAt,
   }
-  const rows = await db.run<{ put: PutLimit | null }>(sql`
-    select spend_limit_put(${JSON.stringify(entry)}::text::jsonb, ${actor}::text, ${reason ?? null}::text, ${requestId}::text, ${clientIp}::text) as put`)
-  return rows[0]?.put ?? undefined
+  return told(db, sql`spend_limit_put(${JSON.stringify(entry)}::text::jsonb, ${actor}::text, ${reason ?? null}::text, ${requestId}::text, ${clientIp}::text)`)
 }
 
-/** The limit that was deleted, or undefined when there is none of this id. */
-export async function deleteLimit(db: Database, id: string, { actor, reason, requestId, clientIp }: Change): Promise<LimitRow | undefined> {
-  const rows = await db.run<{ gone: LimitRow | null }>(
-    sql`select spend_limit_delete(${id}::text, ${actor}::text, ${reason ?? null}::text, ${requestId}::text, ${clientIp}::text) as gone`,
-  )
-  return rows[0]?.gone ?? undefined
-}
-
-export interface BoundLimit {
-  readonly id: string
-  readonly period: Period
-  /** `removed`: the person had a limit of their own for this period. */
-  readonly outcome: 'bound' | 'removed'
+/** The limit that was deleted, or null when there is none of this id. */
+export async function deleteLimit(db: Database, id: string, { actor, reason, requestId, clientIp }: Change): Promise<Told<LimitRow | null>> {
+  return told(db, sql`spend_limit_delete(${id}::text, ${actor}::text, ${reason ?? null}::text, ${requestId}::text, ${clientIp}::text)`)
 }
 
 /** Gives a person the limits that wait for their address, with an audit row for each. */
-export async function bindPending(db: Database, person: { sub: string; email: string }, { requestId, clientIp }: Pick<Change, 'requestId' | 'clientIp'>): Promise<BoundLimit[]> {
-  const rows = await db.run<{ bound: BoundLimit[] }>(sql`select spend_limit_bind(${person.sub}::text, ${person.email}::text, ${requestId}::text, ${clientIp}::text) as bound`)
-  return rows[0]?.bound ?? []
+export async function bindPending(db: Database, person: { sub: string; email: string }, { requestId, clientIp }: Pick<Change, 'requestId' | 'clientIp'>): Promise<Told<unknown>> {
+  return told(db, sql`spend_limit_bind(${person.sub}::text, ${person.email}::text, ${requestId}::text, ${clientIp}::text)`)
 }
 
 /** A limit, and whether the person it is for has signed in before. */
@@ -123,10 +123,11 @@ export async function listAudit(db: Database, { most, after }: { most: number; a
   return rows.map(({ row }) => row)
 }
 
-/** Clears away temporary limits that have run out, and audit rows that are older than so many days. */
-export async function sweepLimits(db: Database, auditRetentionDays: number): Promise<void> {
-  await db.run(sql`select spend_limit_expire()`)
+/** Clears away temporary limits that have run out, and audit rows that are older than so many days. Returns the events of it. */
+export async function sweepLimits(db: Database, auditRetentionDays: number): Promise<readonly TimedEvent[]> {
+  const { events } = await told(db, sql`spend_limit_expire()`)
   await db.run(sql`select spend_limit_audit_forget(${auditRetentionDays}::int)`)
+  return events
 }
 
 /** Where a page of people begins: with this person, who is part of it. Spend in nano-dollars where it orders the page. */

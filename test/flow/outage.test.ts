@@ -35,7 +35,8 @@ async function until(path: string, status: number): Promise<Response> {
 }
 
 describe.each(['refuse', 'black-hole'] as const)('while PostgreSQL does %s', (fault) => {
-  test('signed-in people keep working, new sign-ins are told, readiness fails after its grace, and all comes back by itself', async () => {
+  test('signed-in people keep working, who is revoked does not, new sign-ins are told, readiness fails after its grace, and all comes back by itself', async () => {
+    const bob = await world.signIn('bob', subject)
     proxy.set(fault)
     expect((await subject.post('/v1/messages', ask, alice.access_token)).status).toBe(200)
     expect((await subject.get('/managed/settings', alice.access_token)).status).toBe(200)
@@ -48,6 +49,8 @@ describe.each(['refuse', 'black-hole'] as const)('while PostgreSQL does %s', (fa
     expect(await started.json()).toMatchObject({ error: 'temporarily_unavailable' })
     const refreshed = await subject.form('/oauth/token', { grant_type: 'refresh_token', refresh_token: alice.refresh_token })
     expect(refreshed.status).toBe(503)
+    expect((await subject.form('/oauth/revoke', { token: bob.access_token })).status).toBe(503)
+    expect((await subject.get('/v1/models', bob.access_token)).status).toBe(401)
     const page = await fetch(`${subject.url}/device`, { method: 'POST', body: new URLSearchParams({ user_code: 'BCDF-GHJK' }), headers: { 'sec-fetch-site': 'same-origin' } })
     expect([page.status, await page.text()]).toEqual([503, expect.stringContaining('Sign-in is not available now')])
 

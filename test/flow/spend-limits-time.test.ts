@@ -195,7 +195,7 @@ describe('a limit for an address', () => {
     const { sql } = world.database
     const { id } = (await call('POST', '', { scope: { type: 'user', user_email: 'dave@example.com' }, amount: '1' })).body
     await limits.refresh()
-    const bind = createBindPending({ db, limits, observe: (observation) => said.push(observation) })
+    const bind = createBindPending({ db, limits, observe: (observation) => said.push(observation), tell: (observation) => said.push(observation) })
     await sql.unsafe(`create function test_refuse() returns trigger language plpgsql as $$ begin raise exception 'no audit today'; end $$;
       create trigger test_refuse before insert on spend_limit_audit for each row execute function test_refuse()`)
     try {

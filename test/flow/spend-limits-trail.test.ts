@@ -43,10 +43,10 @@ describe('the trail', () => {
     const { headers, body } = await call('POST', '', { scope: ALICE, amount_usd: '1' })
     const request_id = headers.get('x-request-id') as string
     expect(await world.gateway.saw('admin.limit.upsert', (event) => event.request_id === request_id)).toEqual({
-      evt: 'admin.limit.upsert', request_id, client_ip: '127.0.0.1', actor: 'admin-key:ops', limit_id: body.id, scope: 'user', scope_id: 'alice', period: 'monthly', shared: false, amount: '100',
+      ts: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/), evt: 'admin.limit.upsert', request_id, client_ip: '127.0.0.1', actor: 'admin-key:ops', limit_id: body.id, scope: 'user', scope_id: 'alice', period: 'monthly', shared: false, amount: '100',
     })
     await call('DELETE', `/${body.id}`)
-    expect(await world.gateway.saw('admin.limit.delete', ({ limit_id }) => limit_id === body.id)).toMatchObject({ actor: 'admin-key:ops', scope_id: 'alice' })
+    expect(await world.gateway.saw('admin.limit.delete', ({ limit_id }) => limit_id === body.id)).toMatchObject({ actor: 'admin-key:ops', scope_id: 'alice', amount_before: '100' })
   })
 
   test('is read page by page', async () => {

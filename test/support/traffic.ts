@@ -23,6 +23,7 @@ export async function startTraffic(): Promise<Traffic> {
   const upstreams = [first, spare].map(({ url }, at) => ({ name: ['first', 'spare'][at], provider: 'anthropic', priority: at, base_url: url, auth: { api_key: 'sk-upstream-canary' } }))
   const world = await startWorld({
     config: {
+      audit: { store: true },
       session: { jwt_secret: SESSION_SECRET },
       upstreams,
       admin: { ...ADMIN, alerts: {} },

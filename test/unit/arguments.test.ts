@@ -19,6 +19,8 @@ describe('parseArguments', () => {
     [['price', '--model', 'm', '--upstream', 'u', '--usage', '{"input_tokens":1}'], { name: 'price', model: 'm', upstream: 'u', usage: { input_tokens: 1 }, config: undefined, region: undefined, at: undefined, json: false }],
     [['price', '--model=m', '--upstream=u', '--usage={}', '--config', 'a.yaml', '--at', '2026-11-22', '--json'], { name: 'price', model: 'm', upstream: 'u', usage: {}, config: 'a.yaml', region: undefined, at: new Date('2026-11-22T00:00:00Z'), json: true }],
     [['price', '--model=m', '--upstream=u', '--usage={}', '--region', 'eu', '--at', '2026-11-22T01:30:00+02:00'], { name: 'price', model: 'm', upstream: 'u', usage: {}, config: undefined, region: 'eu', at: new Date('2026-11-21T23:30:00Z'), json: false }],
+    [['audit', 'verify', '--config', 'a.yaml'], { name: 'audit verify', config: 'a.yaml', from: undefined, to: undefined, anchors: [], anchorsFile: undefined }],
+    [['audit', 'verify', '--config=a', '--from=2026-08-01', '--to', '2026-08-31', '--anchors', 'log', '--anchor', `2026-08-02:17:${'A0'.repeat(32)},2026-08-03:1:${'b1'.repeat(32)}`], { name: 'audit verify', config: 'a', from: '2026-08-01', to: '2026-08-31', anchors: [{ day: '2026-08-02', seq: 17, hash: 'a0'.repeat(32) }, { day: '2026-08-03', seq: 1, hash: 'b1'.repeat(32) }], anchorsFile: 'log' }],
     [['--version'], { name: 'version' }],
     [['serve', '--help'], { name: 'help' }],
   ])('reads %j', (argv, command) => {
@@ -51,6 +53,11 @@ describe('parseArguments', () => {
     [['price', '--model=', '--upstream=u', '--usage={}'], '"price" needs --model M, --upstream U and --usage JSON'],
     ...['', '7', 'null', '[]', '{'].map((usage): [string[], string] => [['price', '--model=m', '--upstream=u', `--usage=${usage}`], `--usage needs the usage of an answer as JSON, such as '{"input_tokens":1000,"output_tokens":200}'`]),
     ...['today', '2026-13-01', '2026-11-22T10:00', '1'].map((at): [string[], string] => [['price', '--model=m', '--upstream=u', '--usage={}', '--at', at], '--at needs a date such as 2026-11-22, or a time with its zone such as 2026-11-22T18:30:00Z']),
+    [['audit', 'verify'], '"audit verify" needs --config FILE'],
+    [['audit'], 'unknown command "audit"'],
+    ...['2026-02-31', 'yesterday', '2026-8-1'].map((day): [string[], string] => [['audit', 'verify', '--config=a', '--from', day], '--from needs a day in UTC such as 2026-11-22']),
+    [['audit', 'verify', '--config=a', '--from=2026-08-02', '--to=2026-08-01'], '--from is after --to'],
+    ...['', '2026-08-01:1', `2026-08-01:1:${'g'.repeat(64)}`].map((anchor): [string[], string] => [['audit', 'verify', '--config=a', '--anchor', anchor], '--anchor needs what an audit.anchor event says, as DAY:SEQ:HASH']),
     [['price', '--model=m', '--upstream=u', '--usage={}', '--config=a', '--region=r'], '--region is for use without --config, which says the region of its upstreams'],
   ])('refuses %j with a sentence', (argv, problem) => {
     expect(parseArguments(argv)).toEqual({ ok: false, problem })

@@ -1,40 +1,32 @@
-// Settlements on their way to the database: off the response path, in batches, in order, again and again until they are
-// written. One that the database cannot take holds up nobody: it is found by halving the batch, and set aside.
-import { DatabaseError } from '../db/database-error.ts'
-import type { LedgerRow } from './execution.ts'
+// Rows on their way to the database: off the response path, in batches, in order, again and again until they are written.
+// One that the database cannot take holds up nobody: it is found by halving the batch, and set aside.
+import { DatabaseError } from './database-error.ts'
 
-export interface Settlement {
-  readonly requestId: string
-  /** As `ledgerRequest` makes it. */
-  readonly request: object
-  /** None: nothing was sent, the hold is let go. */
-  readonly rows: readonly LedgerRow[]
-}
-
-export interface SettleQueue {
-  add(settlement: Settlement): void
+export interface WriteQueue<item> {
+  add(item: item): void
   /** Resolves when everything added so far is written or set aside; false when `limitMs` have passed before. */
   flush(limitMs: number): Promise<boolean>
-  readonly state: SettleState
+  readonly state: WriteQueueState
   stop(): void
 }
 
-export interface SettleState {
-  /** Settlements that are not written yet. */
+export interface WriteQueueState {
+  /** Items that are not written yet. */
   readonly waiting: number
   /** Monotonic, in milliseconds: since when the oldest waits. */
   readonly oldestMs: number | undefined
   readonly batches: number
-  readonly settled: number
+  readonly written: number
   readonly setAside: number
 }
 
-export interface SettleQueueDeps {
-  settle: (batch: readonly Settlement[]) => Promise<unknown>
+export interface WriteQueueDeps<item> {
+  /** One statement. It may be repeated with the same items, and more behind them, when its answer was lost. */
+  write: (batch: readonly item[]) => Promise<unknown>
   /** Written for good. */
-  ended: (settlement: Settlement) => void
+  written: (item: item) => void
   /** The database can never take it. */
-  setAside: (settlement: Settlement, error: DatabaseError) => void
+  setAside: (item: item, error: DatabaseError) => void
   /** The database does not take batches now. */
   troubled: (error: DatabaseError) => void
   nowMs: () => number
@@ -48,12 +40,12 @@ const COLLIDED = /^(40001|40P01|55P03)$/
 /** What is wrong with the data itself: a value, a constraint, the same row twice, a limit of the program. */
 const BAD_DATA = /^(21|22|23|54)/
 
-export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sleep = Bun.sleep }: SettleQueueDeps): SettleQueue {
-  let queue: { settlement: Settlement; sinceMs: number }[] = []
+export function createWriteQueue<item>({ write, written, setAside, troubled, nowMs, sleep = Bun.sleep }: WriteQueueDeps<item>): WriteQueue<item> {
+  let queue: { item: item; sinceMs: number }[] = []
   let isBusy = false
   let isStopped = false
   let pauseMs = 0
-  const counts = { batches: 0, settled: 0, setAside: 0 }
+  const counts = { batches: 0, written: 0, setAside: 0 }
   /** How many were ever added, and how many of those are done with. */
   let [added, done] = [0, 0]
   const flushes = new Set<{ upTo: number; resolve: () => void }>()
@@ -62,26 +54,26 @@ export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sl
     if (isBusy) return
     isBusy = true
     while (queue.length > 0 && !isStopped) {
-      const batch = queue.slice(0, MOST_IN_BATCH).map(({ settlement }) => settlement)
-      const written = await write(batch)
-      if (written === 0) {
+      const batch = queue.slice(0, MOST_IN_BATCH).map(({ item }) => item)
+      const count = await writeSome(batch)
+      if (count === 0) {
         pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, pauseMs * 2), LONGEST_PAUSE_MS)
         // Replicas that lost the same database do not come back in step.
         await sleep(pauseMs * (0.5 + Math.random() / 2))
         continue
       }
       pauseMs = 0
-      queue = queue.slice(written)
-      done += written
+      queue = queue.slice(count)
+      done += count
       for (const flush of flushes) if (flush.upTo <= done) flush.resolve()
     }
     isBusy = false
   }
 
   /** How many from the front of the batch are done with. */
-  async function write(batch: readonly Settlement[]): Promise<number> {
+  async function writeSome(batch: readonly item[]): Promise<number> {
     try {
-      await settle(batch)
+      await write(batch)
     } catch (error) {
       const failure = error instanceof DatabaseError ? error : new DatabaseError('failed', 'statement failed')
       if (COLLIDED.test(failure.sqlState ?? '')) return 0
@@ -89,21 +81,21 @@ export function createSettleQueue({ settle, ended, setAside, troubled, nowMs, sl
         troubled(failure)
         return 0
       }
-      if (batch.length > 1) return write(batch.slice(0, Math.ceil(batch.length / 2)))
+      if (batch.length > 1) return writeSome(batch.slice(0, Math.ceil(batch.length / 2)))
       counts.setAside++
-      setAside(batch[0] as Settlement, failure)
+      setAside(batch[0] as item, failure)
       return 1
     }
     counts.batches++
-    counts.settled += batch.length
-    for (const settlement of batch) ended(settlement)
+    counts.written += batch.length
+    for (const item of batch) written(item)
     return batch.length
   }
 
   return {
-    add(settlement) {
+    add(item) {
       added++
-      queue.push({ settlement, sinceMs: nowMs() })
+      queue.push({ item, sinceMs: nowMs() })
       void work()
     },
     async flush(limitMs) {

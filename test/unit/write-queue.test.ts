@@ -1,22 +1,25 @@
 import { describe, expect, test } from 'bun:test'
 import { DatabaseError } from '../../src/db/database-error.ts'
-import { createSettleQueue, type Settlement } from '../../src/ledger/settle-queue.ts'
+import { createWriteQueue } from '../../src/db/write-queue.ts'
 
-const settlement = (requestId: string): Settlement => ({ requestId, request: {}, rows: [] })
+interface Item {
+  readonly requestId: string
+}
+const item = (requestId: string): Item => ({ requestId })
 
 /** A database that refuses what `verdict` says. */
 function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undefined) {
   const calls: string[][] = []
   const [written, aside, troubles]: [string[], string[], string[]] = [[], [], []]
   const pauses: number[] = []
-  const queue = createSettleQueue({
-    async settle(batch) {
+  const queue = createWriteQueue<Item>({
+    async write(batch) {
       const ids = batch.map(({ requestId }) => requestId)
       calls.push(ids)
       const error = verdict(ids, calls.length)
       if (error !== undefined) throw error
     },
-    ended: ({ requestId }) => void written.push(requestId),
+    written: ({ requestId }) => void written.push(requestId),
     setAside: ({ requestId }) => void aside.push(requestId),
     troubled: ({ message }) => void troubles.push(message),
     nowMs: () => 0,
@@ -33,28 +36,28 @@ async function settled({ queue }: { queue: { state: { waiting: number } } }): Pr
   while (queue.state.waiting > 0) await Bun.sleep(0)
 }
 
-describe('settlements', () => {
+describe('rows', () => {
   // T223
   test.each([0, 1, 7, 19])('the database can never take are set aside alone, at place %p, and the others are written once, in order', async (place) => {
     const poison = ids[place] as string
     const world = queueOn((batch) => (batch.includes(poison) ? bad : undefined))
-    for (const id of ids) world.queue.add(settlement(id))
+    for (const id of ids) world.queue.add(item(id))
     await settled(world)
     expect(world.written).toEqual(ids.filter((id) => id !== poison))
     expect(world.aside).toEqual([poison])
-    expect(world.queue.state).toMatchObject({ waiting: 0, settled: 19, setAside: 1 })
+    expect(world.queue.state).toMatchObject({ waiting: 0, written: 19, setAside: 1 })
   })
 
   test('two of which are bad cost only those two', async () => {
     const world = queueOn((batch) => (batch.includes('r3') || batch.includes('r4') ? bad : undefined))
-    for (const id of ids) world.queue.add(settlement(id))
+    for (const id of ids) world.queue.add(item(id))
     await settled(world)
     expect([world.aside, world.written.length]).toEqual([['r3', 'r4'], 18])
   })
 
   test('wait while the database is away, longer each time, and are then written as they came', async () => {
     const world = queueOn((_, call) => (call <= 4 ? away : undefined))
-    for (const id of ids) world.queue.add(settlement(id))
+    for (const id of ids) world.queue.add(item(id))
     await settled(world)
     expect([world.written, world.aside, world.troubles.length]).toEqual([ids, [], 4])
     expect(world.pauses.every((ms, at) => ms >= 50 * 2 ** at && ms <= 100 * 2 ** at)).toBe(true)
@@ -63,7 +66,7 @@ describe('settlements', () => {
   // T282
   test.each(['40001', '40P01'])('are sent again without a word when the statement collides (%s)', async (sqlState) => {
     const world = queueOn((_, call) => (call === 1 ? new DatabaseError('failed', 'collided', { sqlState }) : undefined))
-    world.queue.add(settlement('r0'))
+    world.queue.add(item('r0'))
     await settled(world)
     expect([world.written, world.troubles, world.calls.length]).toEqual([['r0'], [], 2])
   })
@@ -73,16 +76,16 @@ test('a flush ends when what was there is written, and does not wait for what ca
   expect(await queueOn(() => undefined).queue.flush(1)).toBe(true)
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const sent: string[][] = []
-  const settle = (batch: readonly Settlement[]) => {
+  const write = (batch: readonly Item[]) => {
     sent.push(batch.map(({ requestId }) => requestId))
     return (gates[sent.length - 1] as PromiseWithResolvers<void>).promise
   }
-  const queue = createSettleQueue({ settle, ended: () => {}, setAside: () => {}, troubled: () => {}, nowMs: () => 7 })
-  queue.add(settlement('r0'))
+  const queue = createWriteQueue<Item>({ write, written: () => {}, setAside: () => {}, troubled: () => {}, nowMs: () => 7 })
+  queue.add(item('r0'))
   expect(queue.state).toMatchObject({ waiting: 1, oldestMs: 7 })
   expect(await queue.flush(5)).toBe(false)
   const flushed = queue.flush(10_000)
-  queue.add(settlement('r1'))
+  queue.add(item('r1'))
   gates[0]?.resolve()
   expect([await flushed, queue.state.waiting]).toEqual([true, 1])
   gates[1]?.resolve()

@@ -1,0 +1,114 @@
+// All SQL of the audit trail. Each function is one statement.
+import { sql } from 'drizzle-orm'
+import type { Database } from '../db/connect.ts'
+import type { AuditRecord } from '../observe/audit-line.ts'
+import type { StoredEvent } from './chain.ts'
+
+/** A stored event as `StoredEvent` has it. */
+const COLUMNS = sql`to_char(day, 'YYYY-MM-DD') as day, seq, to_char(ts at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as ts, evt, request_id, issuer, sub, line, encode(hash, 'hex') as hash`
+
+/** Where an event is in the trail. `day` is a date in UTC, `seq` begins at 1 each day. */
+export interface Place {
+  readonly day: string
+  readonly seq: number
+}
+
+/** The end of the trail; `hash` in hexadecimal digits. `seq` is 0 in a trail that holds nothing. */
+export interface Head extends Place {
+  readonly hash: string
+}
+
+/** Appends events in their order, each once however often it is called. `first`: the number of the first in its process. */
+export async function storeEvents(db: Database, { writer, first, records }: { writer: string; first: number; records: readonly AuditRecord[] }, deadlineMs: number): Promise<void> {
+  await db.run(sql`select audit_store(${writer}::uuid, ${first}::bigint, ${JSON.stringify(records)}::text::jsonb)`, { deadlineMs })
+}
+
+/** Whether the events of privileged changes are stored with them, whichever replica makes the change. */
+export async function storePrivileged(db: Database, wanted: boolean): Promise<void> {
+  await db.run(sql`select audit_stores(${wanted})`)
+}
+
+export async function readHead(db: Pick<Database, 'run'>): Promise<Head | undefined> {
+  const rows = await db.run<{ day: string; seq: string; hash: string }>(sql`select to_char(day, 'YYYY-MM-DD') as day, seq, encode(hash, 'hex') as hash from audit_head`)
+  return rows[0] && { ...rows[0], seq: Number(rows[0].seq) }
+}
+
+/** Removes days that are kept no longer, at most so many events. Returns how many. */
+export async function forgetEvents(db: Database, { days, most }: { days: number; most: number }): Promise<number> {
+  const rows = await db.run<{ gone: string }>(sql`select audit_forget(${days}::int, ${most}::int) as gone`, { deadlineMs: 20_000 })
+  return Number(rows[0]?.gone)
+}
+
+/** A day that is over: how many events it had, and the hash of its last. */
+export interface ClosedDay {
+  readonly day: string
+  readonly events: number
+  readonly hash: string
+  /** Its events are kept no longer. */
+  readonly forgotten: boolean
+}
+
+/** How every day ended, in order, and where the trail ends, at one moment. Undefined when the latter is gone. */
+export async function readOutline(db: Pick<Database, 'run'>): Promise<{ head: Head; closed: ClosedDay[] } | undefined> {
+  const rows = await db.run<{ day: string; seq: string; hash: string; closed: ClosedDay[] | null }>(sql`
+    select to_char(day, 'YYYY-MM-DD') as day, seq, encode(hash, 'hex') as hash,
+      (select jsonb_agg(jsonb_build_object('day', to_char(d.day, 'YYYY-MM-DD'), 'events', d.events, 'hash', encode(d.hash, 'hex'), 'forgotten', d.forgotten) order by d.day) from audit_day d) as closed
+    from audit_head`)
+  return rows[0] && { head: { day: rows[0].day, seq: Number(rows[0].seq), hash: rows[0].hash }, closed: rows[0].closed ?? [] }
+}
+
+/** Events behind one place, up to another and with it, in order. */
+export async function readTrail(db: Pick<Database, 'run'>, { after, upTo, most }: { after: Place; upTo: Place; most: number }): Promise<StoredEvent[]> {
+  const rows = await db.run<Omit<StoredEvent, 'seq'> & { seq: string }>(
+    sql`select ${COLUMNS} from audit_event where (day, seq) > (${after.day}::date, ${after.seq}::bigint) and (day, seq) <= (${upTo.day}::date, ${upTo.seq}::bigint)
+      order by audit_event.day, audit_event.seq limit ${most}::int`,
+    { deadlineMs: 20_000 },
+  )
+  return rows.map((row) => ({ ...row, seq: Number(row.seq) }))
+}
+
+/** The first event behind the end of the trail: there can be none. */
+export async function findBeyondHead(db: Pick<Database, 'run'>): Promise<Place | undefined> {
+  const rows = await db.run<{ day: string; seq: string }>(
+    sql`select to_char(e.day, 'YYYY-MM-DD') as day, e.seq from audit_event e, audit_head h where (e.day, e.seq) > (h.day, h.seq) order by e.day, e.seq limit 1`,
+  )
+  return rows[0] && { day: rows[0].day, seq: Number(rows[0].seq) }
+}
+
+/** Which events are asked for. Moments in milliseconds since the epoch: from, and before. */
+export interface EventFilter {
+  /** None: of every name. */
+  readonly evts: readonly string[]
+  readonly userId: string | undefined
+  readonly requestId: string | undefined
+  readonly fromMs: number | undefined
+  readonly toMs: number | undefined
+  readonly isDescending: boolean
+}
+
+/** Where an event is among those that are asked for: they come by the moment when they happened. */
+export interface EventPlace extends Place {
+  readonly ts: string
+}
+
+export type FoundEvent = StoredEvent
+
+/** Events after a place, at most so many. */
+export async function findEvents(db: Pick<Database, 'run'>, { evts, userId, requestId, fromMs, toMs, isDescending }: EventFilter, { after, most }: { after: EventPlace | undefined; most: number }): Promise<FoundEvent[]> {
+  const moment = (ms: number) => sql`${new Date(ms).toISOString()}::timestamptz`
+  const conditions = [
+    evts.length === 0 ? undefined : evts.length === 1 ? sql`evt = ${evts[0]}` : sql`evt in (select jsonb_array_elements_text(${JSON.stringify(evts)}::text::jsonb))`,
+    userId === undefined ? undefined : sql`sub = ${userId}`,
+    requestId === undefined ? undefined : sql`request_id = ${requestId}`,
+    fromMs === undefined ? undefined : sql`audit_event.ts >= ${moment(fromMs)}`,
+    toMs === undefined ? undefined : sql`audit_event.ts < ${moment(toMs)}`,
+    after && sql`(audit_event.ts, audit_event.day, audit_event.seq) ${isDescending ? sql`<` : sql`>`} (${after.ts}::timestamptz, ${after.day}::date, ${after.seq}::bigint)`,
+  ].filter((condition) => condition !== undefined)
+  const way = isDescending ? sql`desc` : sql`asc`
+  const rows = await db.run<Omit<FoundEvent, 'seq'> & { seq: string }>(
+    sql`select ${COLUMNS} from audit_event where ${sql.join([sql`true`, ...conditions], sql` and `)}
+      order by audit_event.ts ${way}, audit_event.day ${way}, audit_event.seq ${way} limit ${most}::int`,
+    { deadlineMs: 25_000 },
+  )
+  return rows.map((row) => ({ ...row, seq: Number(row.seq) }))
+}
