@@ -51,6 +51,7 @@ import { NO_LIMITS } from './spend/limit.ts'
 import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
 import { limitsOf, namesGroup } from './spend/limits-of.ts'
+import { collectorFacts } from './telemetry/collector-facts.ts'
 import { createTelemetryRelay, type TelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -175,7 +176,7 @@ async function assemble({ config, observe, allowLoopback, proxyUrl, environment 
   const credentialFetch = createCredentialFetch({ allowLoopback, environment })
   const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
   const policy = policyFrom(config)
-  const telemetry = createTelemetryRelay(config.telemetry?.forward_to ?? [], { fetch, observe })
+  const telemetry = await createTelemetryRelay({ collectors: config.telemetry?.forward_to ?? [], spool: config.telemetry?.spool, fetch, observe })
   cleanUp.push(telemetry.stop)
   const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
@@ -270,7 +271,7 @@ function factsFor({ relay, ledger, telemetry, nowMs, requireAdmin }: { relay: Re
     return {
       upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()),
       ledger: ledgerFacts(ledger, nowMs()),
-      collectors: telemetry.reports().map(({ name, held, heldBytes, trouble }) => ({ name, held, held_bytes: heldBytes, ...(trouble === undefined ? {} : { trouble }) })),
+      collectors: collectorFacts(telemetry.reports()),
     }
   }
 }
