@@ -48,7 +48,7 @@ export function createApp(parts: Parts): AnyElysia {
       parts.observe({ op: 'error', message: `unexpected failure: ${describeError(error)}`, request_id: requestId })
       return anthropicError(new GatewayError('internal', 'internal error'), shownId)
     })
-    .use(publicRoutes(parts.public)) //   / /healthz /readyz /metrics /protocol /api/hello
+    .use(publicRoutes(parts.public)) //   / /healthz /health /readyz /metrics /protocol /api/hello
     .use(oauthRoutes(parts.oauth)) //     /.well-known/* /oauth/* /device
     .use(policyRoutes(parts.policy)) //   /managed/settings /user/bootstrap
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router

@@ -56,6 +56,7 @@ import { NO_LIMITS } from './spend/limit.ts'
 import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
 import { limitsOf, namesGroup } from './spend/limits-of.ts'
+import { collectorFacts } from './telemetry/collector-facts.ts'
 import { createTelemetryRelay, type TelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -189,7 +190,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
   const credentialFetch = createCredentialFetch({ allowLoopback, environment })
   const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
   const policy = policyFrom(config)
-  const telemetry = createTelemetryRelay(config.telemetry?.forward_to ?? [], { fetch, observe })
+  const telemetry = await createTelemetryRelay({ collectors: config.telemetry?.forward_to ?? [], spool: config.telemetry?.spool, fetch, observe })
   cleanUp.push(telemetry.stop)
   const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
 
@@ -297,7 +298,7 @@ function factsFor({ relay, ledger, telemetry, trail, nowMs, requireAdmin }: { re
       upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()),
       ledger: ledgerFacts(ledger, nowMs()),
       ...(trail && { audit: trailFacts(trail, nowMs()) }),
-      collectors: telemetry.reports().map(({ name, held, heldBytes, trouble }) => ({ name, held, held_bytes: heldBytes, ...(trouble === undefined ? {} : { trouble }) })),
+      collectors: collectorFacts(telemetry.reports()),
     }
   }
 }

@@ -10,7 +10,7 @@ import initdbWasm from '../../node_modules/@electric-sql/pglite/dist/initdb.wasm
 import bundle from '../../node_modules/@electric-sql/pglite/dist/pglite.data' with { type: 'file' }
 import postgresWasm from '../../node_modules/@electric-sql/pglite/dist/pglite.wasm' with { type: 'file' }
 import { BootError } from '../errors.ts'
-import { lockDirectory } from './directory-lock.ts'
+import { lockDirectory } from '../std/directory-lock.ts'
 
 /**
  * PGlite has one backend, and messages of two connections would be mixed in it: one would execute the statement the
@@ -61,7 +61,9 @@ async function loadParts(): Promise<PGliteOptions> {
 async function openDirectory(directory: string, parts: PGliteOptions): Promise<{ db: PGlite; unlock: () => void }> {
   const data = join(directory, 'postgres')
   await makeDirectory(directory)
-  const unlock = lockDirectory(directory)
+  const lock = lockDirectory(directory)
+  if (!lock.ok) throw new BootError(`store.embedded: ${directory} ${lock.reason}`)
+  const unlock = lock.value
   try {
     if (!(await Bun.file(join(data, 'PG_VERSION')).exists())) await initialise(data, parts)
     return { db: await PGlite.create({ ...parts, dataDir: data }), unlock }

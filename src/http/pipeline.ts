@@ -11,7 +11,7 @@ import { anthropicError } from './errors/anthropic.ts'
 import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
 import { adminRequestId, setContext, type IdleLimit, type RequestContext } from './request-context.ts'
 import { withCommonHeaders } from './response-headers.ts'
-import { isAdminPath, publicPath } from './surfaces.ts'
+import { isAdminPath, publicPath, surfaceOf } from './surfaces.ts'
 
 export type Route = (request: Request, context: RequestContext) => Promise<Response>
 
@@ -99,7 +99,7 @@ function checkAddress(deps: PipelineDeps, clientIp: string, target: Admitted, ex
 
 /** While draining, health is still answered and everything new is sent elsewhere. */
 function checkDraining(deps: PipelineDeps, target: Admitted): void {
-  if (!deps.isDraining() || target.path === '/healthz' || target.path === '/readyz') return
+  if (!deps.isDraining() || surfaceOf(target.path) === 'health') return
   throw new GatewayError('unavailable', 'the gateway is restarting; try again', { headers: { 'retry-after': '1', connection: 'close' } })
 }
 

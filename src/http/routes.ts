@@ -21,6 +21,7 @@ export function publicRoutes({ isReady, version, facts, metrics }: PublicRoutesD
     new Response(body, { status, headers: { 'content-type': type, ...NO_STORE } })
   return new Elysia({ name: 'public' })
     .get('/healthz', () => text('ok'))
+    .get('/health', () => text('ok'))
     .get('/readyz', async ({ request }) => {
       if (new URL(request.url).searchParams.get('verbose') !== '1') return isReady() ? text('ready') : text('not ready', 503)
       return Response.json({ ready: isReady(), version, ...(await facts(request)) }, { status: isReady() ? 200 : 503, headers: NO_STORE })

@@ -11,6 +11,8 @@ export interface PublicPath {
 export const PUBLIC_PATHS: readonly PublicPath[] = [
   { path: '/', methods: ['GET', 'HEAD'] },
   { path: '/healthz', methods: ['GET', 'HEAD'], exemptFromAllowList: true },
+  // Where load balancers look unless they are told another place.
+  { path: '/health', methods: ['GET', 'HEAD'], exemptFromAllowList: true },
   { path: '/readyz', methods: ['GET', 'HEAD'], exemptFromAllowList: true },
   { path: '/protocol', methods: ['GET', 'HEAD'] },
   { path: '/api/hello', methods: ['GET', 'HEAD'] },
@@ -40,8 +42,9 @@ const SURFACES: readonly (readonly [surface: string, ...paths: string[]])[] = [
   ['telemetry', '/v1/metrics', '/v1/logs', '/v1/traces'],
   ['settings', '/managed/settings', '/user/bootstrap'],
   ['sign_in', '/oauth/', '/device', '/device/', '/.well-known/'],
+  ['me', '/me', '/me/', '/api/oauth/usage'],
   ['admin', '/v1/organizations/'],
-  ['health', '/healthz', '/readyz'],
+  ['health', '/healthz', '/health', '/readyz'],
   ['metrics', '/metrics'],
   ['page', '/', '/protocol', '/api/hello'],
 ]

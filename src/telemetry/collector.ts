@@ -1,10 +1,11 @@
 // One collector that exports are relayed to, byte for byte and off the request path. What it refuses for good is dropped at
-// once; what it cannot take now is kept, up to a limit, and offered again, while others go on.
-import { EgressError } from '../egress/egress-error.ts'
+// once; what it cannot take now is kept, up to a limit, and offered again, while others go on. With a spool everything is on
+// disk until it is settled, and memory holds the oldest of it.
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
-import { readSmallBody } from '../egress/small-body.ts'
 import type { Secret } from '../std/secret.ts'
+import { sendExport, waitMs } from './send-export.ts'
 import type { Signal } from './signal.ts'
+import { whoseHash, type Spool, type Spooled } from './spool.ts'
 
 export interface CollectorConfig {
   /** For the log and the metrics. */
@@ -27,23 +28,29 @@ export interface Export {
   readonly body: Uint8Array
 }
 
-/** What became of exports; every one that was offered is in exactly one of these in the end. */
-export type Outcome = 'delivered' | 'rejected' | 'gave_up' | 'queue_full'
+/** What became of exports; every one that was offered is in exactly one of these in the end, here or at the next process. */
+export type Outcome = 'delivered' | 'rejected' | 'gave_up' | 'queue_full' | 'unreadable'
 
 export interface CollectorReport {
   readonly name: string
+  /** In memory. */
   readonly held: number
   readonly heldBytes: number
+  /** On disk, with those in memory that are there, too; undefined without a spool. */
+  readonly spooledBytes: number | undefined
   readonly outcomes: Readonly<Record<Signal, Readonly<Record<Outcome, number>>>>
   /** Why the last attempt failed; undefined after one that did not. */
   readonly trouble: string | undefined
+  /** Milliseconds for which the collector has asked to be left alone; 0 when it has not. */
+  readonly pausedMs: number
 }
 
 export interface Collector {
-  /** Takes an export if the collector wants its signal; never waits. */
-  offer(item: Export): void
+  wants(signal: Signal): boolean
+  /** Takes an export if the collector wants its signal. Never waits for the collector; with a spool, until it is on disk. */
+  offer(item: Export): Promise<void> | void
   report(): CollectorReport
-  /** Offers what is held once more, for as long as `ms`, then drops it: how many exports. */
+  /** Offers what is held once more, for as long as `ms`, then drops what is not on disk: how many exports. */
   stop(ms: number): Promise<number>
 }
 
@@ -51,13 +58,16 @@ export interface CollectorDeps {
   readonly fetch: GuardedFetch
   /** Hears once of each kind of trouble in a while. */
   readonly warn: (message: string) => void
-  /** Milliseconds before attempt 2, 3, …; the length bounds the attempts. */
+  readonly spool?: Spool | undefined
+  /** Milliseconds before attempt 2, 3, …; the length bounds the attempts, with a spool the last one goes on. */
   readonly delaysMs?: readonly number[]
   readonly maxHeldBytes?: number
 }
 
 /** Some minutes: a collector restarts in less. */
 const DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000, 60_000]
+/** What is on disk is offered this long: an export that no answer ever settles must not stay for ever. */
+const MOST_AGE_MS = 24 * 3600 * 1000
 const MAX_HELD_BYTES = 32 * 1024 * 1024
 /** Of it, for one person: nobody's client keeps everybody else's out. */
 const SHARE_OF_PERSON = 1 / 4
@@ -66,41 +76,39 @@ const OVERHEAD_BYTES = 1024
 const MAX_IN_FLIGHT = 8
 /** Between attempts when the process is about to end. */
 const HURRY_MS = 200
-const TIMEOUT_MS = 10_000
-const MAX_RETRY_AFTER_MS = 120_000
-const MAX_ANSWER_BYTES = 64 * 1024
-const ANSWER_MS = 2000
-/** OTLP 1.9 §failures-1: these may pass; every other refusal is for good. */
-const PASSING = new Set([429, 502, 503, 504])
 
 interface Held {
   readonly item: Export
+  /** Its file, with a spool. */
+  readonly entry: Spooled | undefined
   attempts: number
+  isInFlight: boolean
 }
 
-/** What is not settled is offered again, at the earliest when the collector says. */
-type Verdict = 'delivered' | 'rejected' | { readonly retryAfter: string | null }
-
 export function createCollector(config: CollectorConfig, deps: CollectorDeps): Collector {
-  const { warn, delaysMs = DELAYS_MS, maxHeldBytes = MAX_HELD_BYTES } = deps
-  const base = config.url.replace(/\/v1\/(?:metrics|logs|traces)$/, '')
+  const { spool, warn, delaysMs = DELAYS_MS, maxHeldBytes = MAX_HELD_BYTES } = deps
   const { name } = config
   const outcomes = { metrics: noOutcomes(), logs: noOutcomes(), traces: noOutcomes() }
   const held = new Set<Held>()
   const later = new Map<Timer, Held>()
   const bytesOf = new Map<string, number>()
   const ending = new AbortController()
-  const ready: Held[] = []
-  let [heldBytes, inFlight, isStopping] = [0, 0, false]
+  let ready: Held[] = []
+  /** On disk alone, oldest first. */
+  const backlog = new Set(spool?.found)
+  let [heldBytes, inFlight, isStopping, isFilling] = [0, 0, false, false]
   let trouble: string | undefined
+  let pause: { timer: Timer; untilMs: number } | undefined
 
   function finish(one: Held, outcome: Outcome): void {
     if (!held.delete(one)) return
-    hold(one.item, -1)
+    account(one.item, -1)
     outcomes[one.item.signal][outcome]++
+    if (one.entry !== undefined) spool?.remove(one.entry)
+    if (backlog.size > 0) void fill()
   }
 
-  function hold({ sub, body }: Export, sign: 1 | -1): void {
+  function account({ sub, body }: Export, sign: 1 | -1): void {
     const bytes = sign * (body.byteLength + OVERHEAD_BYTES)
     heldBytes += bytes
     const own = (bytesOf.get(sub) ?? 0) + bytes
@@ -108,15 +116,25 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     else bytesOf.set(sub, own)
   }
 
+  const fits = (bodyBytes: number) => heldBytes + bodyBytes + OVERHEAD_BYTES <= maxHeldBytes
+
   function hasRoomFor({ sub, body }: Export): boolean {
-    const bytes = body.byteLength + OVERHEAD_BYTES
-    return heldBytes + bytes <= maxHeldBytes && (bytesOf.get(sub) ?? 0) + bytes <= maxHeldBytes * SHARE_OF_PERSON
+    return fits(body.byteLength) && (bytesOf.get(sub) ?? 0) + body.byteLength + OVERHEAD_BYTES <= maxHeldBytes * SHARE_OF_PERSON
+  }
+
+  function hold(item: Export, entry: Spooled | undefined): void {
+    const one = { item, entry, attempts: 0, isInFlight: false }
+    held.add(one)
+    account(item, 1)
+    ready.push(one)
+    pump()
   }
 
   function pump(): void {
-    while (inFlight < MAX_IN_FLIGHT && ready.length > 0) {
-      inFlight++
+    while (inFlight < MAX_IN_FLIGHT && ready.length > 0 && (pause === undefined || isStopping)) {
       const one = ready.shift() as Held
+      if (!held.has(one)) continue
+      inFlight++
       void attempt(one).finally(() => {
         inFlight--
         pump()
@@ -126,12 +144,23 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
 
   async function attempt(one: Held): Promise<void> {
     one.attempts++
-    const verdict = await send(one.item)
-    if (typeof verdict === 'string') return finish(one, verdict)
+    one.isInFlight = true
+    const { kind, why, retryAfter, isThrottled } = await sendExport(deps.fetch, config, one.item, ending.signal)
+    one.isInFlight = false
+    trouble = kind === 'delivered' ? undefined : why
+    if (kind !== 'delivered') warn(`telemetry: collector ${name}: ${why}`)
+    if (kind !== 'later') return finish(one, kind)
     if (!held.has(one)) return
-    const delayMs = delaysMs[one.attempts - 1]
+    const delayMs = delayOf(one)
     if (delayMs === undefined) return finish(one, 'gave_up')
-    wait(one, isStopping ? HURRY_MS : waitMs(delayMs, verdict.retryAfter))
+    const ms = isStopping ? HURRY_MS : waitMs(delayMs, retryAfter)
+    if (isThrottled) pauseFor(ms)
+    wait(one, ms)
+  }
+
+  function delayOf({ attempts, entry }: Held): number | undefined {
+    if (entry === undefined) return delaysMs[attempts - 1]
+    return Date.now() - entry.sinceMs > MOST_AGE_MS ? undefined : (delaysMs[attempts - 1] ?? delaysMs.at(-1))
   }
 
   function wait(one: Held, ms: number): void {
@@ -144,80 +173,107 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     later.set(timer, one)
   }
 
-  async function send({ signal, contentType, contentEncoding, body }: Export): Promise<Verdict> {
-    const headers = new Headers(Object.entries(config.headers).map(([header, value]): [string, string] => [header, typeof value === 'string' ? value : value.reveal()]))
-    headers.set('content-type', contentType)
-    headers.delete('content-encoding')
-    if (contentEncoding !== undefined) headers.set('content-encoding', contentEncoding)
-    try {
-      const response = await deps.fetch(`${base}/v1/${signal}`, {
-        method: 'POST',
-        headers,
-        body,
-        signal: ending.signal,
-        headersTimeoutMs: TIMEOUT_MS,
-      })
-      // The status has said it all: whatever the collector has to add is read for the sake of the connection.
-      void readSmallBody(response, MAX_ANSWER_BYTES, ANSWER_MS).catch(() => {})
-      if (response.ok) {
-        trouble = undefined
-        return 'delivered'
-      }
-      failed(`answered ${response.status} to ${signal}`)
-      return PASSING.has(response.status) ? { retryAfter: response.headers.get('retry-after') } : 'rejected'
-    } catch (error) {
-      failed(error instanceof EgressError ? error.message : 'the export could not be sent')
-      return { retryAfter: null }
+  /** Who asks one to wait asks all: the others would only be told the same. */
+  function pauseFor(ms: number): void {
+    const untilMs = performance.now() + ms
+    if (isStopping || untilMs <= (pause?.untilMs ?? 0)) return
+    clearTimeout(pause?.timer)
+    const timer = setTimeout(() => {
+      pause = undefined
+      pump()
+    }, ms)
+    timer.unref()
+    pause = { timer, untilMs }
+  }
+
+  function lose(signal: Signal): void {
+    outcomes[signal].queue_full++
+    if (!isStopping) warn(`telemetry: collector ${name}: too much waits for it; the oldest or what comes now is dropped`)
+  }
+
+  function take(item: Export): void {
+    if (isStopping || !hasRoomFor(item)) lose(item.signal)
+    else hold(item, undefined)
+  }
+
+  async function takeOnDisk(item: Export, disk: Spool): Promise<void> {
+    if (!disk.hasShareFor(whoseHash(item.sub), item.body.byteLength)) return lose(item.signal)
+    const entry = await disk.write(item)
+    if (entry === undefined) return take(item)
+    while (disk.bytes > disk.maxBytes && dropOldest(disk));
+    if (backlog.size > 0 || isStopping || !fits(item.body.byteLength)) backlog.add(entry)
+    else hold(item, entry)
+    if (backlog.size > 0) void fill()
+  }
+
+  /** Those in memory are older than those on disk alone. False when all of them are on their way. */
+  function dropOldest(disk: Spool): boolean {
+    for (const one of held) {
+      if (one.isInFlight || one.entry === undefined) continue
+      finish(one, 'queue_full')
+      warn(`telemetry: collector ${name}: too much waits for it; the oldest or what comes now is dropped`)
+      return true
     }
+    for (const entry of backlog) {
+      backlog.delete(entry)
+      disk.remove(entry)
+      lose(entry.signal)
+      return true
+    }
+    return false
   }
 
-  function failed(why: string): void {
-    trouble = why
-    warn(`telemetry: collector ${name}: ${why}`)
+  /** Brings the oldest from disk while there is room in memory. */
+  async function fill(): Promise<void> {
+    if (isFilling || spool === undefined) return
+    isFilling = true
+    for (const entry of backlog) {
+      // One that is larger than all the room there is goes alone.
+      if (isStopping || (held.size > 0 && !fits(entry.bytes))) break
+      const item = await spool.read(entry)
+      // It may have been dropped meanwhile.
+      if (!backlog.delete(entry)) continue
+      if (item !== undefined) hold(item, entry)
+      else {
+        spool.remove(entry)
+        outcomes[entry.signal].unreadable++
+      }
+    }
+    isFilling = false
   }
 
+  void fill()
   return {
+    wants: (signal) => config[signal],
     offer(item) {
       // The empty message says nothing.
       if (!config[item.signal] || item.body.byteLength === 0) return
-      if (isStopping || !hasRoomFor(item)) {
-        outcomes[item.signal].queue_full++
-        if (!isStopping) warn(`telemetry: collector ${name}: too much waits for it; what comes now is dropped`)
-        return
-      }
-      const one = { item, attempts: 0 }
-      held.add(one)
-      hold(item, 1)
-      ready.push(one)
-      pump()
+      if (spool === undefined) return take(item)
+      return takeOnDisk(item, spool)
     },
-    report: () => ({ name, held: held.size, heldBytes, outcomes, trouble }),
+    report: () => ({ name, held: held.size, heldBytes, spooledBytes: spool?.bytes, outcomes, trouble, pausedMs: Math.max(0, Math.round((pause?.untilMs ?? 0) - performance.now())) }),
     async stop(ms) {
       isStopping = true
-      for (const [timer, one] of later) {
-        clearTimeout(timer)
-        ready.push(one)
-      }
+      clearTimeout(pause?.timer)
+      ready.push(...later.values())
+      for (const timer of later.keys()) clearTimeout(timer)
       later.clear()
       pump()
       const endMs = performance.now() + ms
       while (held.size > 0 && performance.now() < endMs) await Bun.sleep(20)
-      const dropped = held.size
-      for (const one of held) finish(one, 'gave_up')
-      ready.length = 0
+      const dropped = [...held].filter(({ entry }) => entry === undefined)
+      for (const one of dropped) finish(one, 'gave_up')
+      // The rest is on disk, for the next process.
+      for (const one of held) account(one.item, -1)
+      held.clear()
+      ready = []
       for (const timer of later.keys()) clearTimeout(timer)
       ending.abort()
-      return dropped
+      return dropped.length
     },
   }
 }
 
 function noOutcomes(): Record<Outcome, number> {
-  return { delivered: 0, rejected: 0, gave_up: 0, queue_full: 0 }
-}
-
-/** The delay, or what `Retry-After` asks for when it is longer; its form with a date is left to the delays. RFC 9110 §10.2.3. */
-export function waitMs(delayMs: number, retryAfter: string | null): number {
-  const seconds = /^\d{1,6}$/.test(retryAfter?.trim() ?? '') ? Number(retryAfter) : 0
-  return Math.max(delayMs, Math.min(seconds * 1000, MAX_RETRY_AFTER_MS))
+  return { delivered: 0, rejected: 0, gave_up: 0, queue_full: 0, unreadable: 0 }
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { baseUrl, boolean, described, headers, list, mapping, textMap } from '../std/fields.ts'
+import { baseUrl, boolean, described, headers, integer, list, mapping, text, textMap } from '../std/fields.ts'
 
 const destination = mapping({
   url: described(baseUrl(), 'A collector that takes OTLP over HTTP. One that ends in `/v1/metrics` is understood.'),
@@ -7,6 +7,7 @@ const destination = mapping({
   metrics: described(v.optional(boolean(), true), 'Relay metrics to it.'),
   logs: described(v.optional(boolean(), false), 'Relay logs to it. They can hold commands and file names.'),
   traces: described(v.optional(boolean(), false), 'Relay traces to it. They can hold commands and file names.'),
+  stamp_identity: described(v.optional(boolean(), false), 'Put `user.id`, `user.email` and `user.groups` on what does not carry them. Else every byte stays as it came.'),
   allow_http: described(v.optional(boolean(), false), 'Let a collector on a private address be reached without TLS.'),
 })
 
@@ -32,8 +33,16 @@ function attributeFault(name: string, value: string): string | undefined {
   return encodeURIComponent(value).length > 255 ? 'must not be longer than 255 characters, of which / : @ count as three' : undefined
 }
 
+const DEFAULT_SPOOL_BYTES = 1024 ** 3
+
+const spool = mapping({
+  dir: described(text(), 'A directory of this gateway alone, made when it is not there. Two gateways never share one.'),
+  max_bytes: described(v.optional(integer(1024 ** 2), DEFAULT_SPOOL_BYTES), 'Of exports for each collector; beyond it the oldest are dropped.'),
+})
+
 export const telemetrySchema = mapping({
   forward_to: described(v.optional(list(destination), []), 'Collectors that telemetry of clients is relayed to. Clients are told to send it.'),
+  spool: described(v.optional(spool), 'Keeps exports on disk until a collector has them, so that they outlive a restart and an outage of hours. In memory alone unless given.'),
   resource_attributes: described(v.optional(attributes()), 'Attributes that clients put on all they send, such as a department.'),
 })
 

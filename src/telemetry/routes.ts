@@ -27,6 +27,7 @@ async function take(request: Request, signal: Signal, relay: TelemetryRelay): Pr
   const coding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
   if (coding !== 'identity' && coding !== 'gzip') throw new GatewayError('unsupported_media_type', 'telemetry comes plain or as gzip')
   const body = await readBytes(request, MAX_EXPORT_BYTES)
-  relay.accept({ sub: principalOf(request).sub, signal, contentType, contentEncoding: coding === 'gzip' ? coding : undefined, body })
+  const principal = principalOf(request)
+  await relay.accept({ sub: principal.sub, signal, contentType, contentEncoding: coding === 'gzip' ? coding : undefined, body }, principal)
   return new Response(success, { headers: { 'content-type': contentType } })
 }

@@ -13,8 +13,20 @@ export function telemetryMetrics(reports: readonly CollectorReport[]): MetricFam
     {
       name: 'gatehouse_telemetry_held_bytes',
       type: 'gauge',
-      help: 'Exports that wait for a collector.',
+      help: 'Exports in memory that wait for a collector.',
       samples: reports.map(({ name, heldBytes }) => ({ labels: { collector: name }, value: heldBytes })),
+    },
+    {
+      name: 'gatehouse_telemetry_spooled_bytes',
+      type: 'gauge',
+      help: 'Exports on disk that a collector does not have yet, with those that are in memory, too.',
+      samples: reports.flatMap(({ name, spooledBytes }) => (spooledBytes === undefined ? [] : [{ labels: { collector: name }, value: spooledBytes }])),
+    },
+    {
+      name: 'gatehouse_telemetry_up',
+      type: 'gauge',
+      help: 'Whether the last attempt reached the collector and was taken: 1 or 0; 1 before the first.',
+      samples: reports.map(({ name, trouble }) => ({ labels: { collector: name }, value: trouble === undefined ? 1 : 0 })),
     },
   ]
 }

@@ -91,7 +91,7 @@ describe('/metrics beside everything else', () => {
   })
 
   test('is not there where there are no administrators, whoever asks', async () => {
-    const other = await traffic.world.replica({ admin: undefined, enforcement: undefined })
+    const other = await traffic.world.replica({ admin: undefined, enforcement: undefined, telemetry: undefined })
     expect([(await other.get('/metrics')).status, (await other.get('/metrics', await traffic.person('carol'))).status]).toEqual([401, 404])
   })
 })

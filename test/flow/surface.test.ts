@@ -166,6 +166,8 @@ describe('the small surfaces', () => {
   test('answer as the contract says', async () => {
     const text = async (path: string) => (await world.gateway.get(path)).text()
     expect(await text('/healthz')).toBe('ok')
+    // B38: a target whose health check asked there was never healthy.
+    expect(await text('/health')).toBe('ok')
     expect(await text('/readyz')).toBe('ready')
     expect((await fetch(`${world.gateway.url}/api/hello`, { method: 'HEAD' })).status).toBe(200)
     expect(await text('/protocol')).toContain('gatehouse 0.1.0, protocol version 1')

@@ -1,4 +1,7 @@
 // A gateway that has seen some of everything: what its metrics then say is what dashboards and alerts are held against.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { readExposition, type ReadFamily } from './exposition.ts'
 import { ADMIN, LIMITS, READ_KEY, until, WRITE_KEY } from './admin.ts'
 import { startCollector } from './collector.ts'
@@ -20,6 +23,7 @@ const ask = { model: MODEL, max_tokens: 100, messages: [{ role: 'user', content:
 
 export async function startTraffic(): Promise<Traffic> {
   const [first, spare, collector] = [await startUpstream(), await startUpstream(), startCollector()]
+  const dir = await mkdtemp(join(tmpdir(), 'gatehouse-spool-'))
   const upstreams = [first, spare].map(({ url }, at) => ({ name: ['first', 'spare'][at], provider: 'anthropic', priority: at, base_url: url, auth: { api_key: 'sk-upstream-canary' } }))
   const world = await startWorld({
     config: {
@@ -29,7 +33,7 @@ export async function startTraffic(): Promise<Traffic> {
       admin: { ...ADMIN, alerts: {} },
       enforcement: { reserve: true },
       quotas: [{ match: { user_id: 'hasty' }, requests_per_minute: 1 }],
-      telemetry: { forward_to: [{ url: collector.url }] },
+      telemetry: { forward_to: [{ url: collector.url }], spool: { dir } },
     },
   })
   const { gateway } = world
@@ -68,7 +72,7 @@ export async function startTraffic(): Promise<Traffic> {
     person,
     async stop() {
       await world.stop()
-      await Promise.all([first.stop(), spare.stop(), collector.stop()])
+      await Promise.all([first.stop(), spare.stop(), collector.stop(), rm(dir, { recursive: true })])
     },
   }
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createGuardedFetch } from '../../src/egress/guarded-fetch.ts'
 import { Secret } from '../../src/std/secret.ts'
-import { createCollector, waitMs, type Collector, type CollectorConfig, type Export } from '../../src/telemetry/collector.ts'
+import { createCollector, type Collector, type CollectorConfig, type Export } from '../../src/telemetry/collector.ts'
+import { waitMs } from '../../src/telemetry/send-export.ts'
 import { startCollector, type TestCollector } from '../support/collector.ts'
 
 const fetch = createGuardedFetch({ allowLoopback: true })
@@ -36,7 +37,7 @@ describe('a collector', () => {
     expect(['content-type', 'content-encoding', 'authorization'].map((name) => got?.headers.get(name))).toEqual(['application/x-protobuf', 'gzip', 'Bearer canary'])
   })
 
-  // A URL with the path of one signal was doubled, and everything was lost without a word.
+  // B20: a URL with the path of one signal was doubled, and everything was lost without a word.
   test.each(['', '/v1/metrics', '/v1/logs'])('is reached by a URL that ends in %p', async (path) => {
     const server = startCollector()
     const collector = createCollector({ name: 'otlp', url: `${server.url}/otlp${path}`, headers: {}, metrics: true, logs: false, traces: false }, { fetch, warn: () => {} })
@@ -60,7 +61,7 @@ describe('a collector', () => {
     collector.offer(metrics('poison'))
     await server.arrived(1)
     collector.offer(metrics('good'))
-    expect(await settled(collector)).toEqual({ delivered: 1, rejected: 1, gave_up: 0, queue_full: 0 })
+    expect(await settled(collector)).toEqual({ delivered: 1, rejected: 1, gave_up: 0, queue_full: 0, unreadable: 0 })
     expect(bodies(server)).toEqual(['poison', 'good'])
     expect(warnings[0]).toMatch(/^telemetry: collector 127\.0\.0\.1:\d+: answered 400 to metrics$/)
   })
@@ -87,11 +88,40 @@ describe('a collector', () => {
     expect(waitMs(500, retryAfter)).toBe(expected)
   })
 
+  test.each([
+    [429, {}],
+    [429, { 'retry-after': '1' }],
+    [503, { 'retry-after': '1' }],
+  ] as [number, Record<string, string>][])('that asks one to wait (%d %p) is left alone by all, and then gets everything', async (status, headers) => {
+    const { server, collector } = setUp({}, { delaysMs: [300, 300] })
+    server.enqueue(() => new Response(null, { status, headers }))
+    collector.offer(metrics('first'))
+    await server.arrived(1)
+    while (collector.report().pausedMs === 0) await Bun.sleep(1)
+    const pausedAt = performance.now()
+    for (let n = 0; n < 5; n++) collector.offer(metrics(`later ${n}`))
+    await server.arrived(2)
+    expect(performance.now() - pausedAt).toBeGreaterThan(headers['retry-after'] === undefined ? 250 : 900)
+    expect(await settled(collector)).toMatchObject({ delivered: 6 })
+    expect(collector.report().pausedMs).toBe(0)
+  })
+
+  test('that fails with one export, again and again, gets the others meanwhile', async () => {
+    const { server, collector } = setUp({}, { delaysMs: [30, 30, 30] })
+    const poison = () => new Response(null, { status: 502 })
+    server.enqueue(poison)
+    collector.offer(metrics('poison'))
+    await server.arrived(1)
+    for (let n = 0; n < 5; n++) collector.offer(metrics(`good ${n}`))
+    await server.arrived(6)
+    expect(bodies(server).slice(1).every((body) => body.startsWith('good'))).toBeTrue()
+  })
+
   test('that is away loses what was tried often enough, and says why', async () => {
     const { server, collector } = setUp()
     await server.stop()
     collector.offer(metrics('x'))
-    expect(await settled(collector)).toEqual({ delivered: 0, rejected: 0, gave_up: 1, queue_full: 0 })
+    expect(await settled(collector)).toEqual({ delivered: 0, rejected: 0, gave_up: 1, queue_full: 0, unreadable: 0 })
     expect(collector.report().trouble).toContain('failed')
   })
 
@@ -103,7 +133,7 @@ describe('a collector', () => {
     for (let n = 0; n < 5; n++) collector.offer(metrics('0'.repeat(1024), { sub: `person-${n}` }))
     expect(collector.report()).toMatchObject({ held: 4, heldBytes: 4 * 2048 })
     resolve()
-    expect(await settled(collector)).toEqual({ delivered: 4, rejected: 0, gave_up: 0, queue_full: 1 })
+    expect(await settled(collector)).toEqual({ delivered: 4, rejected: 0, gave_up: 0, queue_full: 1, unreadable: 0 })
     expect(collector.report().heldBytes).toBe(0)
     expect(warnings.at(-1)).toContain('too much waits for it')
   })
@@ -152,7 +182,7 @@ describe('a collector', () => {
     await server.arrived(8)
     expect(await collector.stop(0)).toBe(20)
     await Bun.sleep(20)
-    expect([server.received.length, collector.report()]).toEqual([8, expect.objectContaining({ held: 0, heldBytes: 0, outcomes: expect.objectContaining({ metrics: { delivered: 0, rejected: 0, gave_up: 20, queue_full: 0 } }) })])
+    expect([server.received.length, collector.report()]).toEqual([8, expect.objectContaining({ held: 0, heldBytes: 0, outcomes: expect.objectContaining({ metrics: { delivered: 0, rejected: 0, gave_up: 20, queue_full: 0, unreadable: 0 } }) })])
   })
 
   test('gets what waits for it once more when the gateway ends, and nothing is left behind', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { surfaceOf } from '../../src/http/surfaces.ts'
+import { PUBLIC_PATHS, surfaceOf } from '../../src/http/surfaces.ts'
 import { countEvents } from '../../src/observe/event-counts.ts'
 import type { Observation } from '../../src/observe/events.ts'
 import { boundedTo, createCounter, createHistogram } from '../../src/observe/instruments.ts'
@@ -101,11 +101,17 @@ test.each([
   ['/device/deny', 'sign_in'],
   ['/v1/organizations/spend_limits/spl_1', 'admin'],
   ['/readyz', 'health'],
+  ['/me/usage', 'me'],
+  ['/api/oauth/usage', 'me'],
   ['/', 'page'],
   ['', 'other'],
   ['/wp-login.php', 'other'],
 ])('the path %p is the surface %p', (path, surface) => {
   expect(surfaceOf(path)).toBe(surface)
+})
+
+test('every public path has a surface', () => {
+  expect(PUBLIC_PATHS.filter(({ path }) => surfaceOf(path) === 'other')).toEqual([])
 })
 
 describe('events', () => {
