@@ -57,6 +57,7 @@ const BYTES_BESIDE = 200
 /** A database that comes back within this time blocks nobody. */
 const PATIENCE_MS = 30_000
 const STORE_MS = 10_000
+const GATHER_MS = 200
 const FAREWELL_MS = 5000
 const HOUR_MS = 3_600_000
 const FORGOTTEN_AT_ONCE = 10_000
@@ -86,6 +87,7 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
       tell({ op: 'error', message: `audit trail: ${error.message}; ${queue.state.waiting} events wait`, repeat: 'audit.store' })
     },
     nowMs,
+    gatherMs: GATHER_MS,
   })
 
   function closeGap({ lost, since }: { lost: number; since: string }): void {

@@ -31,6 +31,8 @@ export interface WriteQueueDeps<item> {
   troubled: (error: DatabaseError) => void
   nowMs: () => number
   sleep?: (ms: number) => Promise<unknown>
+  /** What comes within this time goes into one statement, which costs as much as many rows; 0 unless given. Nobody who flushes waits for it. */
+  gatherMs?: number
 }
 
 const MOST_IN_BATCH = 500
@@ -40,7 +42,7 @@ const COLLIDED = /^(40001|40P01|55P03)$/
 /** What is wrong with the data itself: a value, a constraint, the same row twice, a limit of the program. */
 const BAD_DATA = /^(21|22|23|54)/
 
-export function createWriteQueue<item>({ write, written, setAside, troubled, nowMs, sleep = Bun.sleep }: WriteQueueDeps<item>): WriteQueue<item> {
+export function createWriteQueue<item>({ write, written, setAside, troubled, nowMs, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
   let queue: { item: item; sinceMs: number }[] = []
   let isBusy = false
   let isStopped = false
@@ -49,11 +51,23 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
   /** How many were ever added, and how many of those are done with. */
   let [added, done] = [0, 0]
   const flushes = new Set<{ upTo: number; resolve: () => void }>()
+  /** Ends the gathering. */
+  let hurry = () => {}
+
+  async function gathered(): Promise<void> {
+    if (gatherMs === 0 || queue.length >= MOST_IN_BATCH || flushes.size > 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    hurry = resolve
+    const timer = setTimeout(resolve, gatherMs)
+    await promise
+    clearTimeout(timer)
+  }
 
   async function work(): Promise<void> {
     if (isBusy) return
     isBusy = true
     while (queue.length > 0 && !isStopped) {
+      await gathered()
       const batch = queue.slice(0, MOST_IN_BATCH).map(({ item }) => item)
       const count = await writeSome(batch)
       if (count === 0) {
@@ -96,6 +110,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
     add(item) {
       added++
       queue.push({ item, sinceMs: nowMs() })
+      if (queue.length >= MOST_IN_BATCH) hurry()
       void work()
     },
     async flush(limitMs) {
@@ -103,6 +118,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
       const { promise, resolve } = Promise.withResolvers<boolean>()
       const flush = { upTo: added, resolve: () => resolve(true) }
       flushes.add(flush)
+      hurry()
       const inTime = await Promise.race([promise, sleep(limitMs).then(() => false)])
       flushes.delete(flush)
       return inTime
@@ -112,6 +128,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
     },
     stop() {
       isStopped = true
+      hurry()
     },
   }
 }

@@ -90,6 +90,8 @@ const ADMIT_MS = 2000
 const READ_MS = 2000
 const MOST_IN_BATCH = 200
 const SETTLE_MS = 10_000
+/** A statement costs PostgreSQL as much as some forty rows. */
+const GATHER_MS = 200
 /** Some three kilobytes each: a hundred megabytes. */
 const MOST_WAITING = 30_000
 /** An admission that is answered later than this was given up by its request long ago. */
@@ -136,6 +138,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     },
     troubled: (error) => observe({ op: 'warn', message: `usage ledger: ${error.message}; ${queue.state.waiting} settlements wait`, repeat: 'ledger.settle' }),
     nowMs,
+    gatherMs: GATHER_MS,
   })
 
   function ended({ requestId }: Settlement): void {

@@ -8,7 +8,7 @@ interface Item {
 const item = (requestId: string): Item => ({ requestId })
 
 /** A database that refuses what `verdict` says. */
-function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undefined) {
+function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undefined, { gatherMs = 0 } = {}) {
   const calls: string[][] = []
   const [written, aside, troubles]: [string[], string[], string[]] = [[], [], []]
   const pauses: number[] = []
@@ -24,6 +24,7 @@ function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undef
     troubled: ({ message }) => void troubles.push(message),
     nowMs: () => 0,
     sleep: async (ms) => void pauses.push(ms),
+    gatherMs,
   })
   return { queue, calls, written, aside, troubles, pauses }
 }
@@ -35,6 +36,37 @@ const ids = Array.from({ length: 20 }, (_, n) => `r${n}`)
 async function settled({ queue }: { queue: { state: { waiting: number } } }): Promise<void> {
   while (queue.state.waiting > 0) await Bun.sleep(0)
 }
+
+describe('a queue that gathers', () => {
+  const FOR_EVER = { gatherMs: 3_600_000 }
+
+  test('writes what came meanwhile in one statement, as soon as somebody flushes', async () => {
+    const { queue, calls } = queueOn(() => undefined, FOR_EVER)
+    for (const id of ids) {
+      queue.add(item(id))
+      await Bun.sleep(0)
+    }
+    expect(calls).toEqual([])
+    void queue.flush(10_000)
+    await settled({ queue })
+    expect(calls).toEqual([ids])
+  })
+
+  test('waits no longer once a batch is full', async () => {
+    const world = queueOn(() => undefined, FOR_EVER)
+    for (let n = 0; n < 500; n++) world.queue.add(item(`r${n}`))
+    await settled(world)
+    expect(world.calls.map((batch) => batch.length)).toEqual([500])
+  })
+
+  test('writes after its time what nobody asks for', async () => {
+    const world = queueOn(() => undefined, { gatherMs: 1 })
+    world.queue.add(item('r0'))
+    expect(world.calls).toEqual([])
+    await settled(world)
+    expect(world.calls).toEqual([['r0']])
+  })
+})
 
 describe('rows', () => {
   // T223
