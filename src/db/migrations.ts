@@ -7,6 +7,7 @@ import quotas from '../../migrations/0004_quotas.sql' with { type: 'text' }
 import alerts from '../../migrations/0005_alerts.sql' with { type: 'text' }
 import me from '../../migrations/0007_me.sql' with { type: 'text' }
 import audit from '../../migrations/0008_audit.sql' with { type: 'text' }
+import ledgerBatches from '../../migrations/0009_ledger_batches.sql' with { type: 'text' }
 
 export const migrations: readonly Migration[] = [
   { name: '0001_sign_in.sql', text: signIn },
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   { name: '0005_alerts.sql', text: alerts },
   { name: '0007_me.sql', text: me },
   { name: '0008_audit.sql', text: audit },
+  { name: '0009_ledger_batches.sql', text: ledgerBatches },
 ]

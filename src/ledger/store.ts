@@ -50,8 +50,13 @@ interface SumsJson {
   monthly_held: string
 }
 
-/** Decides about a batch and holds what is admitted; safe to repeat. */
-export async function admitBatch(db: Database, processId: string, entries: readonly AdmissionEntry[], deadlineMs: number): Promise<AdmissionRow[]> {
+/** Decides about a batch, in its order, and writes down what is admitted; safe to repeat. */
+export function admitBatch(db: Database, processId: string, entries: readonly AdmissionEntry[], deadlineMs: number): Promise<AdmissionRow[]> {
+  return entries.some(({ held }) => held > 0n) ? holdBatch(db, processId, entries, deadlineMs) : noteBatch(db, processId, entries, deadlineMs)
+}
+
+/** One after the other: what is held for one is in the way of the next. */
+async function holdBatch(db: Database, processId: string, entries: readonly AdmissionEntry[], deadlineMs: number): Promise<AdmissionRow[]> {
   const batch = entries.map(({ requestId, counters, held, conservative }) => ({
     request_id: requestId,
     counters: counters.map(({ scope, scopeId, limits }) => ({ scope, scope_id: scopeId, daily: text(limits.daily), weekly: text(limits.weekly), monthly: text(limits.monthly) })),
@@ -63,6 +68,33 @@ export async function admitBatch(db: Database, processId: string, entries: reado
     { deadlineMs },
   )
   return rows.map((row) => ({ requestId: row.request_id, isAdmitted: row.admitted, startedAt: new Date(row.started_at), sums: row.sums.map(toSums) }))
+}
+
+type StandJson = [daily: string, weekly: string, monthly: string, dailyHeld: string, weeklyHeld: string, monthlyHeld: string]
+
+/** All together: each counter is read once. */
+async function noteBatch(db: Database, processId: string, entries: readonly AdmissionEntry[], deadlineMs: number): Promise<AdmissionRow[]> {
+  const places = new Map<string, number>()
+  const counters: [string, string][] = []
+  const placeOf = ({ scope, scopeId }: Counter) => {
+    const key = `${scope} ${scopeId}`
+    const known = places.get(key)
+    if (known !== undefined) return known
+    places.set(key, counters.length)
+    return counters.push([scope, scopeId]) - 1
+  }
+  const batch = entries.map(({ requestId, counters }) => [requestId, ...counters.map((counter) => [placeOf(counter), text(counter.limits.daily), text(counter.limits.weekly), text(counter.limits.monthly)])])
+  const conservative = entries.map((entry) => entry.conservative)
+  const [row] = await db.run<{ answer: { stands: StandJson[]; requests: [boolean, string][] } }>(
+    sql`select spend_note(${processId}::uuid, ${JSON.stringify(counters)}::jsonb, ${JSON.stringify(batch)}::jsonb, ${JSON.stringify(conservative)}::text::json) as answer`,
+    { deadlineMs },
+  )
+  const { stands, requests } = (row as NonNullable<typeof row>).answer
+  const sums = stands.map(([daily, weekly, monthly, daily_held, weekly_held, monthly_held]) => toSums({ daily, weekly, monthly, daily_held, weekly_held, monthly_held }))
+  return entries.map(({ requestId, counters }, at) => {
+    const [isAdmitted, startedAt] = requests[at] as [boolean, string]
+    return { requestId, isAdmitted, startedAt: new Date(startedAt), sums: counters.map((counter) => sums[placeOf(counter)] as CounterSums) }
+  })
 }
 
 function text(amount: bigint | undefined): string | null {

@@ -179,12 +179,35 @@ describe('admission', () => {
     expect([...sums] as unknown).toEqual([{ held: 60 }])
   })
 
+  test('of many who hold nothing judges each by its own limits, in their order, and reads a counter that they share once', async () => {
+    await settle(request({ pools: ['engineering'] }), 100)
+    const pool: LimitedCounter = { scope: 'rbac_group', scopeId: 'engineering', limits: { monthly: 101n } }
+    const all: LimitedCounter[][] = [[LIMIT, pool], [{ ...LIMIT, limits: { daily: 100n } }, pool], [], [{ ...pool, limits: { weekly: 100n } }], [pool]]
+    const requests = all.map(() => request())
+    const rows = await admitBatch(db, PROCESS, requests.map((one, at) => ({ requestId: one.requestId, counters: all[at] as LimitedCounter[], held: 0n, conservative: conservative(one, 1) })), 5000)
+    expect(rows.map(({ requestId, isAdmitted, sums }) => [requestId, isAdmitted, sums.map(({ spent }) => spent.monthly)])).toEqual([
+      [requests[0]?.requestId, true, [100n, 100n]],
+      [requests[1]?.requestId, false, [100n, 100n]],
+      [requests[2]?.requestId, true, []],
+      [requests[3]?.requestId, false, [100n]],
+      [requests[4]?.requestId, true, [100n]],
+    ] as never)
+    const holds = await database.sql`select request_id, conservative->'rows'->0->>'cost' as cost from usage_hold order by request_id`
+    expect([...holds] as unknown).toEqual([0, 2, 4].map((at) => ({ request_id: requests[at]?.requestId, cost: '1' })).sort((a, b) => ((a.request_id as string) < (b.request_id as string) ? -1 : 1)))
+  })
+
+  test('that holds nothing is looked at with what others hold', async () => {
+    await admit(request(), { counters: [LIMIT], held: 1000 })
+    expect((await admit(request(), { counters: [LIMIT] })).isAdmitted).toBe(false)
+  })
+
   // T278
-  test('sent again after its answer was lost holds once', async () => {
+  test.each([600, 0])('sent again after its answer was lost, and the limit was reached meanwhile, is there once (it holds %p)', async (held) => {
     const one = request()
-    const first = await admit(one, { counters: [LIMIT], held: 600 })
-    const second = await admit(one, { counters: [LIMIT], held: 600 })
-    expect([second.isAdmitted, second.startedAt, (await totals()).held]).toEqual([true, first.startedAt, 600])
+    const first = await admit(one, { counters: [LIMIT], held })
+    await settle(request(), 1000)
+    const second = await admit(one, { counters: [LIMIT], held })
+    expect([second.isAdmitted, second.startedAt, (await totals()).held, (await totals()).holds]).toEqual([true, first.startedAt, held, 1])
   })
 })
 
@@ -242,7 +265,7 @@ describe('the sweep', () => {
   test('marks what the ledger refuses, and settles the others now and later', async () => {
     const many = Array.from({ length: 4 }, () => request())
     for (const one of many) await admit(one, { cost: 50 })
-    await database.sql`update usage_hold set conservative = jsonb_set(conservative, '{rows,0,status}', '99999') where request_id = ${many[1]?.requestId as string}`
+    await database.sql`update usage_hold set conservative = jsonb_set(conservative::jsonb, '{rows,0,status}', '99999') where request_id = ${many[1]?.requestId as string}`
     expect(await sweepDead(db, 60, 100)).toEqual({ swept: 3, stuck: 1 })
     await admit(request(), { cost: 50 })
     expect(await sweepDead(db, 60, 100)).toEqual({ swept: 1, stuck: 0 })

@@ -66,8 +66,20 @@ describe('an admission', () => {
     expect([hold, day] as unknown).toEqual([{ request_id: one.requestId, held: 500 }, { held: 500 }])
   })
 
+  test.each([
+    ['was not heard', false],
+    ['was heard, and its answer was not', true],
+  ])('that holds nothing and whose connection breaks when it %s is written down all the same, once', async (_, isDone) => {
+    const ledger = await start({ db: failing('spend_note', 2, away, isDone) })
+    const one = asking(request(), false)
+    const { startedAt, ...admitted } = await ledger.admit(one)
+    expect(admitted).toMatchObject({ requestId: one.requestId, isAdmitted: true })
+    const holds = await database.sql`select request_id, held::int, started_at from usage_hold`
+    expect([...holds] as unknown).toEqual([{ request_id: one.requestId, held: 0, started_at: startedAt }])
+  })
+
   test('that no connection takes says so, and the next ones do not wait for it', async () => {
-    const ledger = await start({ db: failing('spend_admit', Infinity, away) })
+    const ledger = await start({ db: failing('spend_note', Infinity, away) })
     const failed = await ledger.admit(asking()).catch((error: unknown) => error)
     expect(failed).toBeInstanceOf(LedgerUnavailable)
     const told: string[] = []
