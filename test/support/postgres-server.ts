@@ -13,25 +13,26 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
+const FLAGS = ['max_connections=200', 'listen_addresses=127.0.0.1']
 // What was committed lives through a crash of the server, though not of the machine.
-const FLAGS = ['fsync=off', 'full_page_writes=off', 'max_connections=200', 'listen_addresses=127.0.0.1']
+const HASTY = ['fsync=off', 'full_page_writes=off']
 const ATTEMPTS = 3
 
 // Reads until the pipe closes, which is when the process is gone, killed or not.
 const WATCH = `trap '' INT TERM HUP; read -r _; pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done; rm -rf "$0"`
 
-/** Starts a server. Another process may take the free port first: then it tries with another one. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** Starts a server. Another process may take the free port first: then it tries with another one. `isDurable`: it waits for the disk. */
+export async function startPostgres({ isDurable = false } = {}): Promise<PostgresServer> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startOnce()
+      return await startOnce(isDurable ? FLAGS : [...FLAGS, ...HASTY])
     } catch (error) {
       if (attempt === ATTEMPTS) throw error
     }
   }
 }
 
-async function startOnce(): Promise<PostgresServer> {
+async function startOnce(flags: readonly string[]): Promise<PostgresServer> {
   const directory = mkdtempSync(join(tmpdir(), 'gatehouse-postgres-'))
   // The server runs as another user when the tests run as root.
   chmodSync(directory, 0o755)
@@ -46,7 +47,7 @@ async function startOnce(): Promise<PostgresServer> {
     port,
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: FLAGS.flatMap((flag) => ['-c', flag]),
+    postgresFlags: flags.flatMap((flag) => ['-c', flag]),
     onLog: (text) => void (said = text),
     onError: () => {},
   })
