@@ -27,6 +27,10 @@ export const PUBLIC_PATHS: readonly PublicPath[] = [
   { path: '/me', methods: ['GET', 'HEAD'] },
   { path: '/me/sign-in', methods: ['POST'] },
   { path: '/me/sign-out', methods: ['POST'] },
+  // So is the administrators' page, which takes an administrator's key or bearer besides.
+  { path: '/status', methods: ['GET', 'HEAD'] },
+  { path: '/status/sign-in', methods: ['POST'] },
+  { path: '/status/sign-out', methods: ['POST'] },
 ]
 
 /** These take an administrator's key, or the bearer of one, instead of anybody's bearer. */
@@ -43,7 +47,7 @@ const SURFACES: readonly (readonly [surface: string, ...paths: string[]])[] = [
   ['settings', '/managed/settings', '/user/bootstrap'],
   ['sign_in', '/oauth/', '/device', '/device/', '/.well-known/'],
   ['me', '/me', '/me/', '/api/oauth/usage'],
-  ['admin', '/v1/organizations/'],
+  ['admin', '/v1/organizations/', '/status', '/status/'],
   ['health', '/healthz', '/health', '/readyz'],
   ['metrics', '/metrics'],
   ['page', '/', '/protocol', '/api/hello'],

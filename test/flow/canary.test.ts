@@ -136,7 +136,7 @@ const TOKENS: string[] = []
 
 function logOf(format: 'text' | 'json'): string {
   const lines: string[] = []
-  const sink = createSink({ level: 'debug', format, write: (line) => lines.push(line), now: () => new Date() })
+  const sink = createSink({ level: () => 'debug', format, write: (line) => lines.push(line), now: () => new Date() })
   for (const observation of [...world.gateway.observed, ...subject.observed]) sink(observation)
   return lines.join('')
 }
