@@ -12,7 +12,7 @@ import { anthropicError } from './errors/anthropic.ts'
 import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
 import { adminRequestId, setContext, type IdleLimit, type RequestContext } from './request-context.ts'
 import { withCommonHeaders } from './response-headers.ts'
-import { isAdminPath, publicPath, surfaceOf } from './surfaces.ts'
+import { isAdminPath, publicPath, shownPath, surfaceOf } from './surfaces.ts'
 
 export type Route = (request: Request, context: RequestContext) => Promise<Response>
 
@@ -45,7 +45,7 @@ export function createPipeline(deps: PipelineDeps): (request: Request, peer: str
     const response = await answer(deps, request, about, idleLimit)
     const ms = performance.now() - about.receivedMs
     deps.answered(about.path, response.status, ms)
-    deps.debug(about.requestId, () => `${request.method} ${about.path || '(refused at the gate)'}: ${response.status} after ${Math.round(ms)} ms, for ${about.clientIp}`)
+    deps.debug(about.requestId, () => `${request.method} ${about.path === '' ? '(refused at the gate)' : shownPath(about.path)}: ${response.status} after ${Math.round(ms)} ms, for ${about.clientIp}`)
     return withCommonHeaders(response, about.requestId, deps.hsts)
   }
 }

@@ -61,6 +61,15 @@ export function surfaceOf(path: string): string {
   return exactly.get(path) ?? below.find(([start]) => path.startsWith(start))?.[1] ?? 'other'
 }
 
+const SEGMENTS_SHOWN = 3
+
+/** A path for the log: of those that are ours as much as names what was asked, without what a client puts behind it. */
+export function shownPath(path: string): string {
+  if (surfaceOf(path) === 'other') return '(no path of ours)'
+  const segments = path.split('/')
+  return segments.length <= SEGMENTS_SHOWN + 1 ? path : `${segments.slice(0, SEGMENTS_SHOWN + 1).join('/')}/…`
+}
+
 const byPath = new Map(PUBLIC_PATHS.map((entry) => [entry.path, entry]))
 
 /** The public entry of exactly this path, or undefined when the path needs a bearer. */
