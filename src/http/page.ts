@@ -108,6 +108,7 @@ section dl{margin:0}
 .state.bad{font-weight:600}
 code.fine{font-size:.8125rem}
 .facts th:first-child{width:27%}
+.facts td:not(.num){overflow-wrap:anywhere}
 @media (max-width:36rem){.facts th:first-child{width:36%}}
 .tight{display:none}
 @media (max-width:36rem){.roomy{display:none}.tight{display:block;margin-top:.4rem}}
