@@ -14,6 +14,7 @@ import { oauthRoutes } from './oauth/routes.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { relayRoutes } from './relay/routes.ts'
 import { spendRoutes } from './spend/routes.ts'
+import { statusRoutes } from './status/routes.ts'
 import { reportRoutes } from './report/routes.ts'
 import { telemetryRoutes } from './telemetry/routes.ts'
 
@@ -30,6 +31,7 @@ export interface Parts {
   spend: Parameters<typeof spendRoutes>[0] | undefined
   audit: Parameters<typeof auditRoutes>[0]
   report: Parameters<typeof reportRoutes>[0]
+  status: Parameters<typeof statusRoutes>[0]
 }
 
 /** The router. What nobody mounted is 404; what throws is rendered without its text. */
@@ -48,7 +50,8 @@ export function createApp(parts: Parts): AnyElysia {
       parts.observe({ op: 'error', message: `unexpected failure: ${describeError(error)}`, request_id: requestId })
       return anthropicError(new GatewayError('internal', 'internal error'), shownId)
     })
-    .use(publicRoutes(parts.public)) //   / /healthz /health /readyz /metrics /protocol /api/hello
+    .use(publicRoutes(parts.public)) //   / /healthz /health /metrics /protocol /api/hello
+    .use(statusRoutes(parts.status)) //   /readyz /status /v1/organizations/log_level
     .use(oauthRoutes(parts.oauth)) //     /.well-known/* /oauth/* /device
     .use(policyRoutes(parts.policy)) //   /managed/settings /user/bootstrap
     .use(relayRoutes(parts.relay)) //     /v1/models; /v1/messages goes past the router

@@ -14,12 +14,11 @@ import { createGuardedFetch } from './egress/guarded-fetch.ts'
 import { checkOperatorUrl } from './egress/operator-url.ts'
 import { BootError } from './errors.ts'
 import { createAddressRule } from './http/access-control.ts'
-import { createAdminAccess, createRequireAdmin, type RequireAdmin } from './http/admin-access.ts'
+import { createAdminAccess, createRequireAdmin } from './http/admin-access.ts'
 import { clientAddress } from './http/client-ip.ts'
 import { createHealth } from './http/health.ts'
 import { listenForMetrics } from './http/metrics-listener.ts'
 import { createPipeline } from './http/pipeline.ts'
-import { contextOf } from './http/request-context.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { listen, type Listener } from './http/server.ts'
 import { createExecutionMetrics } from './ledger/execution-metrics.ts'
@@ -31,6 +30,7 @@ import { createModelTable } from './models/resolve.ts'
 import type { TimedEvent } from './observe/audit-line.ts'
 import { countEvents } from './observe/event-counts.ts'
 import type { Observe } from './observe/events.ts'
+import { createDebug, createLogLevel, type Debug, type LogLevel } from './observe/log-level.ts'
 import { single, type MetricFamily } from './observe/metrics.ts'
 import { measureRuntime, type ProcessUsage } from './observe/runtime-metrics.ts'
 import type { OAuthDeps } from './oauth/deps.ts'
@@ -43,7 +43,7 @@ import { createPricing } from './pricing/price.ts'
 import type { Principal } from './principal.ts'
 import { createQuotas } from './quota/quotas.ts'
 import { createRelay, type Relay } from './relay/relay.ts'
-import { upstreamMetrics, upstreamReports } from './relay/upstream-report.ts'
+import { upstreamMetrics } from './relay/upstream-report.ts'
 import { createReportDatabases } from './report/report-database.ts'
 import { createRevocations } from './session/revocations.ts'
 import { createSealer } from './session/seal.ts'
@@ -56,8 +56,8 @@ import { NO_LIMITS } from './spend/limit.ts'
 import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
 import { limitsOf, namesGroup } from './spend/limits-of.ts'
-import { collectorFacts } from './telemetry/collector-facts.ts'
-import { createTelemetryRelay, type TelemetryRelay } from './telemetry/relay.ts'
+import { createFacts } from './status/facts.ts'
+import { createTelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
 
@@ -65,6 +65,8 @@ export interface GatewayOptions {
   config: GatewayConfig
   /** The log. */
   observe: Observe
+  /** How much of it is written. */
+  logLevel?: LogLevel
   /** Events that the log heard before there was a database: they are stored with the others. */
   earlier?: readonly TimedEvent[]
   /** The outbound guard lets URLs of the configuration reach loopback addresses. */
@@ -80,8 +82,8 @@ export interface GatewayOptions {
   nowMs?: () => number
   /** When the ledger says that this process lives, and takes another for dead. */
   ledgerTiming?: Partial<LedgerTiming>
-  /** Of the configuration file. */
-  configSha256?: string
+  /** That the configuration was read from. */
+  configFile?: { readonly path: string; readonly sha256: string }
   /** What the process takes of the machine now. */
   usage?: () => ProcessUsage
 }
@@ -118,9 +120,12 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   cleanUp.push(store.close)
   const trail = await startTrail({ ...options, observe: tell }, store.db, cleanUp)
   const observe = trail?.observe ?? tell
+  const logLevel = options.logLevel ?? createLogLevel('info')
+  logLevel.tells(observe)
+  const debug = createDebug(logLevel, observe)
   const publicUrl = config.listen.public_url ?? loopbackUrl(config)
   const state = { draining: false }
-  const parts = await assemble({ ...options, observe, tell }, store, publicUrl, cleanUp)
+  const parts = await assemble({ ...options, observe, tell, debug }, store, publicUrl, cleanUp)
   const health = createHealth({
     isReachable: store.db.isReachable,
     graceSeconds: config.store.readiness_grace_seconds,
@@ -130,7 +135,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   health.start()
   cleanUp.push(health.stop)
 
-  const runtime = measureRuntime({ version, configSha256: options.configSha256, usage: options.usage })
+  const runtime = measureRuntime({ version, configSha256: options.configFile?.sha256, usage: options.usage })
   cleanUp.push(runtime.stop)
   const requests = createRequestMetrics()
   const metrics = () => [
@@ -146,7 +151,12 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   const reports = createReportDatabases(store.reports)
   const app = createApp({
     observe,
-    public: { isReady: health.isReady, version, facts: factsFor({ ...parts, trail }), metrics },
+    public: { isReady: health.isReady, version, metrics },
+    status: {
+      ...{ isReady: health.isReady, pageSignIn: parts.pageSignIn, admin: config.admin, requireAdmin: parts.requireAdmin, observe },
+      facts: createFacts({ ...parts, health, store, trail, logLevel, version, configFile: options.configFile }),
+      ...{ db: store.db, logLevel, isStored: config.audit.store, tell, now: parts.now },
+    },
     oauth: parts.oauth,
     policy: { policy: parts.policy, models: parts.models, observe, version, publicUrl, configuredUrl: config.listen.public_url, telemetry: config.telemetry, ttlSeconds: parts.ttlSeconds, now: parts.now },
     telemetry: { relay: parts.telemetry },
@@ -172,6 +182,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     isDraining: () => state.draining,
     isTrailBlocking: () => trail?.isBlocking() === true,
     observe,
+    debug,
     answered: requests.answered,
   })
   if (config.listen.metrics !== undefined) {
@@ -183,7 +194,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 }
 
 /** Everything between the listener and the store, in the order in which one needs the other. */
-async function assemble({ config, observe, tell, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming }: GatewayOptions & { tell: Observe }, { db, ledger: ledgerDb }: Store, publicUrl: string, cleanUp: CleanUp) {
+async function assemble({ config, observe, tell, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming, debug }: GatewayOptions & { tell: Observe; debug: Debug }, { db, ledger: ledgerDb }: Store, publicUrl: string, cleanUp: CleanUp) {
   const fetch = createGuardedFetch({ allowLoopback })
   const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
@@ -224,7 +235,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
       executions.count(settled)
     },
   }
-  const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend: spendChecks.admit, ledger: counted, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, version, nowMs })
+  const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend: spendChecks.admit, ledger: counted, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, debug, policyIndex: (principal) => policy.forPerson(personOf(principal)).index, version, nowMs })
   cleanUp.push(relay.stop)
   const signIn = {
     publicUrl,
@@ -236,13 +247,14 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
     observe,
     now,
   }
-  const pageSignIn = createPageSignIn(signIn)
+  const pageSignIn = createPageSignIn({ ...signIn, isRevoked: revocations.isRevoked, nowMs })
   const oauth: OAuthDeps = {
     ...signIn,
     session: config.session,
     tokens,
     revocations,
     tell,
+    debug,
     greet: async (identity, context) => spend?.bindPending(identity, context),
     finishPage: pageSignIn.finish,
   }
@@ -251,7 +263,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
     return result.ok && revocations.isRevoked(result.value.sid) ? { ok: false as const, reason: 'revoked' } : result
   }
   const requireAdmin = createRequireAdmin(createAdminAccess(config.admin, verify), observe)
-  return { models, judgeModel, policy, relay, ledger, spendChecks, executions, revocations, quotas, alerts, oauth, pageSignIn, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
+  return { relyingParty, models, judgeModel, policy, relay, ledger, spendChecks, executions, revocations, quotas, alerts, oauth, pageSignIn, verify, telemetry, spend, ttlSeconds, now, nowMs, requireAdmin }
 }
 
 /** Everything that the parts count. */
@@ -288,29 +300,6 @@ async function startSpend(admin: AdminConfig, db: Database, { observe, tell }: {
   cleanUp.push(limits.stop, startLimitSweep(db, admin.audit_retention_days, { observe, tell }))
   const rules = { groupLimitMode: admin.group_limit_mode, billingGroupTag: admin.billing_group_tag }
   return { db, limits, rules, observe, tell, bindPending: createBindPending({ db, limits, observe, tell }) }
-}
-
-/** What `/readyz?verbose=1` says to an administrator, and to nobody else. */
-function factsFor({ relay, ledger, telemetry, trail, nowMs, requireAdmin }: { relay: Relay; ledger: Ledger; telemetry: TelemetryRelay; trail: Trail | undefined; nowMs: () => number; requireAdmin: RequireAdmin }) {
-  return async (request: Request) => {
-    await requireAdmin(request.headers, { ...contextOf(request), method: request.method, path: '/readyz' })
-    return {
-      upstreams: upstreamReports(relay.lanes(), nowMs(), Date.now()),
-      ledger: ledgerFacts(ledger, nowMs()),
-      ...(trail && { audit: trailFacts(trail, nowMs()) }),
-      collectors: collectorFacts(telemetry.reports()),
-    }
-  }
-}
-
-function ledgerFacts(ledger: Ledger, nowMs: number) {
-  const { running, waiting, oldestMs, setAside, unanswered } = ledger.state()
-  return { requests_held: running, settlements_waiting: waiting, lag_seconds: oldestMs === undefined ? 0 : Math.round((nowMs - oldestMs) / 1000), set_aside: setAside, checks_unanswered: unanswered }
-}
-
-function trailFacts(trail: Trail, nowMs: number) {
-  const { waiting, oldestMs, lost } = trail.state()
-  return { events_waiting: waiting, lag_seconds: oldestMs === undefined ? 0 : Math.round((nowMs - oldestMs) / 1000), lost }
 }
 
 interface Running {

@@ -11,6 +11,7 @@ import { listModels } from './explain/models.ts'
 import { explainPrice } from './explain/price.ts'
 import { describeError } from './observe/describe-error.ts'
 import type { Level, Observe } from './observe/events.ts'
+import { createLogLevel, LEVELS, type LogLevel } from './observe/log-level.ts'
 import { createSink } from './observe/sink.ts'
 import { parseArguments, USAGE, type Command } from './arguments.ts'
 import { PROXY_VARIABLE, reexecWithCleanEnvironment } from './reexec.ts'
@@ -49,21 +50,21 @@ async function run(command: Command): Promise<void> {
 
 async function serve(configPath: string): Promise<void> {
   const dropped = reexecWithCleanEnvironment()
-  const observe = createLog()
+  const { observe, logLevel } = createLog()
   if (dropped.length > 0) observe({ op: 'warn', message: `environment: left out, because it would change requests or the runtime: ${dropped.join(', ')}` })
   const { config, warnings, sha256 } = await loadConfig(configPath, process.env)
   const loaded = { ts: new Date().toISOString(), evt: 'config.load' as const, file: configPath, sha256 }
   observe(loaded)
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
   const proxyUrl = process.env[PROXY_VARIABLE]
-  await running(createGateway({ config, observe, earlier: [loaded], allowLoopback: allowsLoopback(), proxyUrl, environment: process.env, configSha256: sha256, usage }), observe)
+  await running(createGateway({ config, observe, logLevel, earlier: [loaded], allowLoopback: allowsLoopback(), proxyUrl, environment: process.env, configFile: { path: configPath, sha256 }, usage }), observe)
 }
 
 async function demo(options: { port: number | undefined; directory: string | undefined }): Promise<void> {
   reexecWithCleanEnvironment()
   // The demonstration carries a database; a production gateway loads none of it.
   const { runDemo } = await import('./demo/demo.ts')
-  const observe = createLog('warn')
+  const { observe } = createLog('warn')
   await running(runDemo({ ...options, observe, print: (text) => process.stdout.write(text), color: process.stdout.isTTY === true }), observe)
 }
 
@@ -95,15 +96,20 @@ async function running(starting: Promise<Pick<Gateway, 'stop'>>, observe: Observ
   await starting
 }
 
-function createLog(defaultLevel: Level = 'info'): Observe {
-  const level = setting('LOG_LEVEL')
-  const format = setting('LOG_FORMAT')
-  return createSink({
-    level: isLevel(level) ? level : defaultLevel,
-    format: format === 'json' ? 'json' : 'text',
+/** The log, and the signals that make it say more or less from now on. */
+function createLog(defaultLevel: Level = 'info'): { observe: Observe; logLevel: LogLevel } {
+  const asked = setting('LOG_LEVEL')
+  const logLevel = createLogLevel(isLevel(asked) ? asked : defaultLevel)
+  const observe = createSink({
+    level: logLevel.current,
+    format: setting('LOG_FORMAT') === 'json' ? 'json' : 'text',
     write: (line) => process.stderr.write(line),
     now: () => new Date(),
   })
+  logLevel.tells(observe)
+  process.on('SIGUSR1', () => logLevel.step(1, 'SIGUSR1'))
+  process.on('SIGUSR2', () => logLevel.step(-1, 'SIGUSR2'))
+  return { observe, logLevel }
 }
 
 /** Our own variable, or the reference's of the same meaning. */
@@ -116,7 +122,7 @@ function allowsLoopback(): boolean {
 }
 
 function isLevel(text: string | undefined): text is Level {
-  return text === 'debug' || text === 'info' || text === 'warn' || text === 'error'
+  return LEVELS.some((level) => level === text)
 }
 
 /** One line that is written over, and is gone when something else is said. ECMA-48 §8.3.41. */

@@ -15,7 +15,8 @@ export interface DeliverDeps {
   db: Database
   fetch: GuardedFetch
   observe: Observe
-  counted: (outcome: DeliveryOutcome) => void
+  /** `words` say why, of one that was not delivered. */
+  counted: (outcome: DeliveryOutcome, words?: string) => void
   /** Ends what is being sent. */
   signal: AbortSignal
   /** Seconds before the next attempt. */
@@ -64,12 +65,12 @@ async function deliver(destination: Destination, delivery: Delivery, deps: Deliv
   const isOver = delivery.ageSeconds >= GIVE_UP_S
   if (!verdict.mayPass || isOver) {
     await finishDelivery(db, delivery.id)
-    counted(verdict.mayPass ? 'gave_up' : 'refused')
+    counted(verdict.mayPass ? 'gave_up' : 'refused', verdict.words)
     observe({ op: 'error', message: `alerts: ${destination.host}: an alert was ${verdict.mayPass ? 'not taken for a day' : 'refused'} and is given up: ${verdict.words}` })
     return undefined
   }
   await postponeDelivery(db, delivery.id, backOffSeconds(delivery.attempts, verdict.retryAfter, nowMs, Math.random()), verdict.words)
-  counted('postponed')
+  counted('postponed', verdict.words)
   observe({ op: 'warn', message: `alerts: ${destination.host}: an alert is tried again later: ${verdict.words}`, repeat: `alert.${destination.id}` })
   return { waitSeconds: backOffSeconds(1, verdict.retryAfter, nowMs, 0) }
 }

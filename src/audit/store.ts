@@ -23,6 +23,11 @@ export async function storeEvents(db: Database, { writer, first, records }: { wr
   await db.run(sql`select audit_store(${writer}::uuid, ${first}::bigint, ${JSON.stringify(records)}::text::jsonb)`, { deadlineMs })
 }
 
+/** Stores the event of a privileged change that the database knows nothing of, before it is made. Throws DatabaseError: then it is not made. */
+export async function noteEvent(db: Database, record: AuditRecord): Promise<void> {
+  await db.run(sql`select audit_note(${JSON.stringify(record)}::text::jsonb)`)
+}
+
 /** Whether the events of privileged changes are stored with them, whichever replica makes the change. */
 export async function storePrivileged(db: Database, wanted: boolean): Promise<void> {
   await db.run(sql`select audit_stores(${wanted})`)

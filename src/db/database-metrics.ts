@@ -13,7 +13,15 @@ export interface StatementMeter {
 export interface DatabaseMetrics {
   /** `name` is one of ours. */
   meter(name: string, maxConnections: number): StatementMeter
+  /** Statements that have not been answered, and how many connections there may be. */
+  pools(): readonly PoolState[]
   families(): MetricFamily[]
+}
+
+export interface PoolState {
+  readonly name: string
+  readonly inFlight: number
+  readonly maxConnections: number
 }
 
 const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20]
@@ -36,6 +44,7 @@ export function createDatabaseMetrics(): DatabaseMetrics {
         },
       }
     },
+    pools: () => pools.map((pool) => ({ ...pool })),
     families: () => [
       gauge('gatehouse_db_statements_in_flight', 'Statements that have not been answered; beyond gatehouse_db_connections_max they wait.', ({ inFlight }) => inFlight),
       gauge('gatehouse_db_connections_max', 'Connections that the pool may open.', ({ maxConnections }) => maxConnections),

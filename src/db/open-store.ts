@@ -6,7 +6,7 @@ import type { MetricFamily } from '../observe/metrics.ts'
 import type { StoreConfig } from './config.ts'
 import { connect, type Database } from './connect.ts'
 import { DatabaseError } from './database-error.ts'
-import { createDatabaseMetrics } from './database-metrics.ts'
+import { createDatabaseMetrics, type PoolState } from './database-metrics.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations.ts'
 
@@ -17,6 +17,9 @@ export interface Store {
   /** For what requests wait for and what records them: nothing else keeps it busy. */
   ledger: Database
   metrics(): MetricFamily[]
+  pools(): readonly PoolState[]
+  /** The newest migration that is applied: all of this program's are. */
+  readonly schema: string
   close(): Promise<void>
 }
 
@@ -47,7 +50,7 @@ export async function openStore(config: StoreConfig, observe: Observe): Promise<
   try {
     await reach(db, config, observe)
     await migrate(db, migrations, observe)
-    return { db, reports, ledger, metrics: metrics.families, close }
+    return { db, reports, ledger, metrics: metrics.families, pools: metrics.pools, schema: migrations.at(-1)?.name.replace(/\.sql$/, '') ?? '', close }
   } catch (error) {
     await close()
     throw error instanceof DatabaseError ? new BootError(`store: ${whereIs(config)}: ${why(error)}`) : error

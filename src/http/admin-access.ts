@@ -41,9 +41,13 @@ export function createAdminAccess(rules: AdminRules | undefined, verify: Verify)
     const found = keys.reduce<AdminActor | undefined>((match, { hash, actor }) => (timingSafeEqual(hash, offered) ? actor : match), undefined)
     if (found !== undefined || rules.admin_groups.length === 0) return found
     const person = await verify(presented.value)
-    const isAdmin = person.ok && person.value.groups.some((group) => rules.admin_groups.includes(group))
-    return isAdmin ? { name: `oidc:${person.value.sub}`, mayWrite: true } : undefined
+    return person.ok && isAdministrator(rules, person.value.groups) ? { name: `oidc:${person.value.sub}`, mayWrite: true } : undefined
   }
+}
+
+/** Whether somebody of these groups is one. */
+export function isAdministrator(rules: Pick<AdminRules, 'admin_groups'> | undefined, groups: readonly string[]): boolean {
+  return rules !== undefined && groups.some((group) => rules.admin_groups.includes(group))
 }
 
 function hashed({ id, key }: AdminKey, mayWrite: boolean) {

@@ -94,7 +94,24 @@ th.num,td.num{text-align:right;white-space:nowrap}
 thead th{padding-top:0;color:var(--soft);font-size:.8125rem}
 tbody tr:last-child>*{border-bottom:0}
 .foot{margin-top:1.5rem}
-@media (max-width:36rem){.roomy{display:none}}
+.verdict{margin:1.5rem 0 0;padding:.9rem 1.1rem;border:1px solid var(--line);border-left:4px solid var(--accent);border-radius:4px 10px 10px 4px}
+.verdict p{margin:0;font-size:1.125rem}
+.verdict.warning{border-left-color:var(--amber)}
+.verdict.bad{border-left-color:var(--alert)}
+.verdict ul{margin:.6rem 0 0;padding-left:1.1rem}
+.verdict li{margin:.3rem 0;overflow-wrap:anywhere;text-wrap:pretty}
+section dl{margin:0}
+.state{display:inline-block;padding-left:1.2em;text-indent:-1.2em;overflow-wrap:anywhere}
+.state::before{content:"●"/"";display:inline-block;width:1.2em;text-indent:0;font-size:.75em;color:var(--accent)}
+.state.bad::before{content:"▲"/"";color:var(--alert)}
+.state.idle::before{content:"○"/"";color:var(--soft)}
+.state.bad{font-weight:600}
+code.fine{font-size:.8125rem}
+.facts th:first-child{width:27%}
+.facts td:not(.num){overflow-wrap:anywhere}
+@media (max-width:36rem){.facts th:first-child{width:36%}}
+.tight{display:none}
+@media (max-width:36rem){.roomy{display:none}.tight{display:block;margin-top:.4rem}}
 @media (max-width:30rem){.tiles{grid-template-columns:1fr}.tiles div{display:flex;justify-content:space-between;align-items:baseline;padding:.5rem .85rem}.tiles dd{font-size:1.0625rem}}
 @media (max-width:26rem){body{padding:.75rem}main{padding:1.5rem 1.25rem}.code{font-size:1.5rem}}
 @media (forced-colors:active){button{border-color:ButtonText}.bar{border:1px solid CanvasText;fill:CanvasText}.bar.share{border:0}}

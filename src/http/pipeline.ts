@@ -3,6 +3,7 @@
 import { GatewayError } from '../errors.ts'
 import { describeError } from '../observe/describe-error.ts'
 import type { Observe } from '../observe/events.ts'
+import type { Debug } from '../observe/log-level.ts'
 import type { Principal } from '../principal.ts'
 import type { Result } from '../std/result.ts'
 import type { AdminActor, RequireAdmin } from './admin-access.ts'
@@ -11,7 +12,7 @@ import { anthropicError } from './errors/anthropic.ts'
 import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
 import { adminRequestId, setContext, type IdleLimit, type RequestContext } from './request-context.ts'
 import { withCommonHeaders } from './response-headers.ts'
-import { isAdminPath, publicPath, surfaceOf } from './surfaces.ts'
+import { isAdminPath, publicPath, shownPath, surfaceOf } from './surfaces.ts'
 
 export type Route = (request: Request, context: RequestContext) => Promise<Response>
 
@@ -32,6 +33,7 @@ export interface PipelineDeps {
   /** What is done could not be written to the audit trail, and may not be done without. */
   isTrailBlocking: () => boolean
   observe: Observe
+  debug: Debug
   /** Hears of every answer; `path` is empty where the gate refused, `ms` is the time to the answer's head. */
   answered: (path: string, status: number, ms: number) => void
 }
@@ -41,7 +43,9 @@ export function createPipeline(deps: PipelineDeps): (request: Request, peer: str
   return async (request, peer, idleLimit) => {
     const about: Arrival = { requestId: crypto.randomUUID(), clientIp: deps.clientIp(peer, request.headers), receivedMs: performance.now(), path: '' }
     const response = await answer(deps, request, about, idleLimit)
-    deps.answered(about.path, response.status, performance.now() - about.receivedMs)
+    const ms = performance.now() - about.receivedMs
+    deps.answered(about.path, response.status, ms)
+    deps.debug(about.requestId, () => `${request.method} ${about.path === '' ? '(refused at the gate)' : shownPath(about.path)}: ${response.status} after ${Math.round(ms)} ms, for ${about.clientIp}`)
     return withCommonHeaders(response, about.requestId, deps.hsts)
   }
 }

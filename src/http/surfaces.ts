@@ -27,6 +27,10 @@ export const PUBLIC_PATHS: readonly PublicPath[] = [
   { path: '/me', methods: ['GET', 'HEAD'] },
   { path: '/me/sign-in', methods: ['POST'] },
   { path: '/me/sign-out', methods: ['POST'] },
+  // So is the administrators' page, which takes an administrator's key or bearer besides.
+  { path: '/status', methods: ['GET', 'HEAD'] },
+  { path: '/status/sign-in', methods: ['POST'] },
+  { path: '/status/sign-out', methods: ['POST'] },
 ]
 
 /** These take an administrator's key, or the bearer of one, instead of anybody's bearer. */
@@ -43,7 +47,7 @@ const SURFACES: readonly (readonly [surface: string, ...paths: string[]])[] = [
   ['settings', '/managed/settings', '/user/bootstrap'],
   ['sign_in', '/oauth/', '/device', '/device/', '/.well-known/'],
   ['me', '/me', '/me/', '/api/oauth/usage'],
-  ['admin', '/v1/organizations/'],
+  ['admin', '/v1/organizations/', '/status', '/status/'],
   ['health', '/healthz', '/health', '/readyz'],
   ['metrics', '/metrics'],
   ['page', '/', '/protocol', '/api/hello'],
@@ -55,6 +59,15 @@ const below = SURFACES.flatMap(([surface, ...paths]) => paths.flatMap((path) => 
 /** The surface of a path, one of few; `other` for a path that is none of ours. */
 export function surfaceOf(path: string): string {
   return exactly.get(path) ?? below.find(([start]) => path.startsWith(start))?.[1] ?? 'other'
+}
+
+const SEGMENTS_SHOWN = 3
+
+/** A path for the log: of those that are ours as much as names what was asked, without what a client puts behind it. */
+export function shownPath(path: string): string {
+  if (surfaceOf(path) === 'other') return '(no path of ours)'
+  const segments = path.split('/')
+  return segments.length <= SEGMENTS_SHOWN + 1 ? path : `${segments.slice(0, SEGMENTS_SHOWN + 1).join('/')}/…`
 }
 
 const byPath = new Map(PUBLIC_PATHS.map((entry) => [entry.path, entry]))

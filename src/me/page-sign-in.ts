@@ -1,4 +1,4 @@
-// Signing in to the page, and out of it. The way through the identity provider is the device's, bound to the browser in
+// Signing in to a page, and out of it. The way through the identity provider is the device's, bound to the browser in
 // the same way; what it ends in is another thing, and neither can end in the other.
 import type { Database } from '../db/connect.ts'
 import { cookie, type Cookie } from '../http/cookie.ts'
@@ -12,22 +12,26 @@ import { isSameOrigin } from '../oauth/same-origin.ts'
 import { insertPageAttempt } from '../oauth/store.ts'
 import { isProviderTrouble } from '../oidc/refusal.ts'
 import type { SignInOutcome } from '../oidc/relying-party.ts'
-import { asMyPage, awayPage, crossSitePage, signInPage } from './pages.ts'
+import { asSignedInPage, awayPage, crossSitePage, pageAt, signInPage, type SignedInPage } from './pages.ts'
+import { createRememberedSessions, type RememberedSessions } from './remembered-sessions.ts'
 import { endPageSession, findPageSession, insertPageSession, type PageSession } from './store.ts'
 
 export interface PageSignInDeps extends Pick<OAuthDeps, 'publicUrl' | 'relyingParty' | 'sealer' | 'formActionOrigins' | 'rateLimits' | 'observe' | 'now'> {
   db: Database
+  isRevoked: (sid: string) => boolean
+  /** Monotonic, in milliseconds. */
+  nowMs: () => number
 }
 
 export interface PageSignIn {
   /** Who this browser is signed in as, or the page that offers it, or says why not now. */
-  require(request: Request): Promise<PageSession | Response>
-  /** `POST /me/sign-in` */
-  begin(request: Request): Promise<Response>
-  /** What the callback does for an attempt of the page. */
-  finish(request: Request, outcome: SignInOutcome): Promise<Response>
-  /** `POST /me/sign-out` */
-  end(request: Request): Promise<Response>
+  require(request: Request, page: SignedInPage): Promise<PageSession | Response>
+  /** `POST <page>/sign-in` */
+  begin(request: Request, page: SignedInPage): Promise<Response>
+  /** What the callback does for an attempt of the page at `path`. */
+  finish(request: Request, outcome: SignInOutcome, path: string | undefined): Promise<Response>
+  /** `POST <page>/sign-out` */
+  end(request: Request, page: SignedInPage): Promise<Response>
 }
 
 /** An hour, as a bearer: longer, and who was removed at the identity provider would still see the page. */
@@ -40,6 +44,7 @@ interface Parts extends PageSignInDeps {
   /** Per address. */
   signIns: RateLimit
   looks: RateLimit
+  remembered: RememberedSessions
 }
 
 export function createPageSignIn(deps: PageSignInDeps): PageSignIn {
@@ -49,73 +54,89 @@ export function createPageSignIn(deps: PageSignInDeps): PageSignIn {
     own: cookie('gatehouse-me', deps.publicUrl.startsWith('https:')),
     signIns: createRateLimit({ max, windowSeconds }),
     looks: createRateLimit({ max: max * LOOKS_PER_SIGN_IN, windowSeconds }),
+    remembered: createRememberedSessions(deps.isRevoked, deps.nowMs),
   }
   return {
-    require: (request) => requireSession(parts, request),
-    begin: (request) => begin(parts, request),
-    finish: (request, outcome) => asMyPage(deps, request, () => finish(parts, request, outcome)),
-    end: (request) => end(parts, request),
+    require: (request, page) => requireSession(parts, request, page),
+    begin: (request, page) => begin(parts, request, page),
+    finish: (request, outcome, path) => asSignedInPage(pageAt(path), deps, request, () => finish(parts, request, outcome, pageAt(path))),
+    end: (request, page) => end(parts, request, page),
   }
 }
 
-async function requireSession(parts: Parts, request: Request): Promise<PageSession | Response> {
+async function requireSession(parts: Parts, request: Request, page: SignedInPage): Promise<PageSession | Response> {
   const formAction = [parts.relyingParty.authorizationOrigin, ...parts.formActionOrigins]
   const token = parts.own.read(request.headers.get('cookie'))
-  if (token === undefined) return signInPage(formAction)
+  if (token === undefined) return signInPage(page, formAction)
   const key = addressKey(contextOf(request).clientIp)
   const verdict = parts.looks(key, parts.now().getTime())
   if (!verdict.ok) return tooManyPage(verdict.retryAfterSeconds)
-  const session = await findPageSession(parts.db, hashToken(token))
-  if (session === undefined) return signInPage(formAction, { 'set-cookie': parts.own.clear() })
+  const session = await findSession(parts, hashToken(token), page)
+  if (session === undefined) return signInPage(page, formAction, { 'set-cookie': parts.own.clear() })
   parts.looks.giveBack(key)
   return session
 }
 
-async function begin(parts: Parts, request: Request): Promise<Response> {
+/** Of a browser's token. Throws DatabaseError; where the page shows what is known without the store, only for a browser that this replica has not seen. */
+async function findSession({ db, remembered }: Parts, tokenHash: string, page: SignedInPage): Promise<PageSession | undefined> {
+  try {
+    const found = await findPageSession(db, tokenHash)
+    if (found === undefined) remembered.forget(tokenHash)
+    else remembered.found(tokenHash, found.session, found.secondsLeft)
+    return found?.session
+  } catch (error) {
+    const session = page.needsStore ? undefined : remembered.recall(tokenHash)
+    if (session === undefined) throw error
+    return session
+  }
+}
+
+async function begin(parts: Parts, request: Request, page: SignedInPage): Promise<Response> {
   if (!isSameOrigin(request.headers, parts.publicUrl)) {
     observe(parts, request, { outcome: 'cross_site' })
-    return crossSitePage()
+    return crossSitePage(page)
   }
   const verdict = parts.signIns(addressKey(contextOf(request).clientIp), parts.now().getTime())
   if (!verdict.ok) {
     observe(parts, request, { outcome: 'rate_limited' })
     return tooManyPage(verdict.retryAfterSeconds)
   }
-  const { attempt, redirect } = await prepareAttempt(parts, 'page')
+  const { attempt, redirect } = await prepareAttempt(parts, 'page', page.path)
   await insertPageAttempt(parts.db, attempt)
   observe(parts, request, { outcome: 'redirected' })
   return redirect
 }
 
 /** The provider's refresh token is not kept: nothing here outlives the hour. */
-async function finish(parts: Parts, request: Request, outcome: SignInOutcome): Promise<Response> {
+async function finish(parts: Parts, request: Request, outcome: SignInOutcome, page: SignedInPage): Promise<Response> {
   if (!outcome.ok) {
     observe(parts, request, { outcome: 'refused', reason: outcome.reason, ...(outcome.detail !== undefined && { detail: outcome.detail }) })
-    return isProviderTrouble(outcome.reason) ? awayPage() : refusedPage()
+    return isProviderTrouble(outcome.reason) ? awayPage(page) : refusedPage()
   }
   const { identity } = outcome
   const [sid, token, previous] = [crypto.randomUUID(), createOpaqueToken(), parts.own.read(request.headers.get('cookie'))]
   await insertPageSession(parts.db, { sid, identity, tokenHash: hashToken(token), seconds: SESSION_SECONDS, previousHash: previous && hashToken(previous) })
   observe(parts, request, { outcome: 'signed_in', sid, issuer: identity.issuer, sub: identity.sub, email: identity.email })
   parts.signIns.giveBack(addressKey(contextOf(request).clientIp))
-  return toPage(parts, parts.own.set(token, SESSION_SECONDS))
+  return toPage(parts, page, parts.own.set(token, SESSION_SECONDS))
 }
 
-async function end(parts: Parts, request: Request): Promise<Response> {
+async function end(parts: Parts, request: Request, page: SignedInPage): Promise<Response> {
   const about = aboutRequest(request)
   if (!isSameOrigin(request.headers, parts.publicUrl)) {
     parts.observe({ evt: 'page.sign_out', ...about, outcome: 'cross_site' })
-    return crossSitePage()
+    return crossSitePage(page)
   }
   const token = parts.own.read(request.headers.get('cookie'))
   const ended = token === undefined ? undefined : await endPageSession(parts.db, hashToken(token))
+  if (token !== undefined) parts.remembered.forget(hashToken(token))
   if (ended !== undefined) parts.observe({ evt: 'page.sign_out', ...about, outcome: 'signed_out', ...ended })
-  return toPage(parts, parts.own.clear())
+  return toPage(parts, page, parts.own.clear())
 }
 
-/** To one place, whatever was asked: there is no parameter that could lead elsewhere. */
-function toPage({ publicUrl }: Parts, setCookie: string): Response {
-  return new Response(null, { status: 303, headers: { location: `${publicUrl}/me`, 'set-cookie': setCookie, 'cache-control': 'no-store' } })
+/** To the page where it was begun, whatever was asked: there is no parameter that could lead elsewhere. */
+function toPage({ publicUrl }: Parts, { path }: SignedInPage, setCookie: string): Response {
+  return new Response(null, { status: 303, headers: { location: `${publicUrl}${path}`, 'set-cookie': setCookie, 'cache-control': 'no-store' } })
 }
 
 type SignInFacts = Omit<Extract<Parameters<PageSignInDeps['observe']>[0], { evt: 'page.sign_in' }>, 'evt' | 'request_id' | 'client_ip'>

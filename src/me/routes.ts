@@ -7,7 +7,7 @@ import type { Identity } from '../principal.ts'
 import { monthOf, monthStart } from './month.ts'
 import { oauthUsage } from './oauth-usage.ts'
 import type { PageSignIn } from './page-sign-in.ts'
-import { asMyPage } from './pages.ts'
+import { asSignedInPage, MY_PAGE } from './pages.ts'
 import { readSpend, type SpendSource } from './read-spend.ts'
 import { spendPage } from './spend-page.ts'
 import { readDays } from './store.ts'
@@ -37,13 +37,13 @@ export function meRoutes(deps: MeRoutesDeps) {
       const { spend, month } = await readAll(deps, person)
       return answer(usageAnswer(person, spend, month))
     })
-    .get('/me', ({ request }) => asMyPage(deps, request, () => showPage(deps, request)))
-    .post('/me/sign-in', ({ request }) => asMyPage(deps, request, () => deps.pageSignIn.begin(request)), RAW)
-    .post('/me/sign-out', ({ request }) => asMyPage(deps, request, () => deps.pageSignIn.end(request)), RAW)
+    .get('/me', ({ request }) => asSignedInPage(MY_PAGE, deps, request, () => showPage(deps, request)))
+    .post('/me/sign-in', ({ request }) => asSignedInPage(MY_PAGE, deps, request, () => deps.pageSignIn.begin(request, MY_PAGE)), RAW)
+    .post('/me/sign-out', ({ request }) => asSignedInPage(MY_PAGE, deps, request, () => deps.pageSignIn.end(request, MY_PAGE)), RAW)
 }
 
 async function showPage(deps: MeRoutesDeps, request: Request): Promise<Response> {
-  const person = await deps.pageSignIn.require(request)
+  const person = await deps.pageSignIn.require(request, MY_PAGE)
   if (person instanceof Response) return person
   return spendPage({ person, ...(await readAll(deps, person)), blockedMessage: deps.blockedMessage })
 }

@@ -70,15 +70,17 @@ export async function insertPageSession(db: Database, { sid, identity, tokenHash
 }
 
 /** The living session of a browser; undefined when it has expired, was signed out or revoked, or never was. */
-export async function findPageSession(db: Database, tokenHash: string): Promise<PageSession | undefined> {
-  const rows = await db.run<{ sid: string; issuer: string; sub: string; email: string | null; name: string | null; groups: string[] }>(
+export async function findPageSession(db: Database, tokenHash: string): Promise<{ session: PageSession; secondsLeft: number } | undefined> {
+  const rows = await db.run<{ sid: string; issuer: string; sub: string; email: string | null; name: string | null; groups: string[]; seconds_left: number }>(
     sql`
-    select sid::text as sid, issuer, sub, email, name, groups from page_session join session using (sid)
+    select sid::text as sid, issuer, sub, email, name, groups, extract(epoch from expires_at - now())::float8 as seconds_left from page_session join session using (sid)
     where token_hash = ${tokenHash} and expires_at > now() and revoked_at is null`,
     { deadlineMs: READ_MS },
   )
   const row = rows[0]
-  return row && { ...row, email: row.email ?? undefined, name: row.name ?? undefined }
+  if (row === undefined) return undefined
+  const { seconds_left: secondsLeft, ...person } = row
+  return { session: { ...person, email: row.email ?? undefined, name: row.name ?? undefined }, secondsLeft }
 }
 
 /** Signs a browser out, on every replica at once: the page asks here each time. */

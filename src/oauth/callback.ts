@@ -21,10 +21,12 @@ export async function finishVerification(deps: OAuthDeps, limits: Limits, reques
   const attempt = await takeAttempt(deps.db, stateHash, hashToken(browserSecret))
   const opened = attempt && deps.sealer.open(attempt.sealed, SEALED[attempt.purpose])
   if (attempt === undefined || opened === undefined) return lost(deps, request, 'attempt_unknown')
-  const { nonce, codeVerifier } = JSON.parse(opened) as { nonce: string; codeVerifier: string }
+  const { nonce, codeVerifier, page: begun } = JSON.parse(opened) as { nonce: string; codeVerifier: string; page?: string }
   const url = new URL(`${deps.publicUrl}/oauth/callback${search}`)
+  const askedMs = performance.now()
   const outcome = await deps.relyingParty.finishSignIn({ url, state, nonce, codeVerifier })
-  const page = attempt.purpose === 'page' ? await deps.finishPage(request, outcome) : await decide(deps, limits, request, attempt, outcome)
+  deps.debug(contextOf(request).requestId, () => `sign-in: the identity provider took ${Math.round(performance.now() - askedMs)} ms: ${outcome.ok ? `it is ${outcome.identity.sub}, in ${outcome.identity.groups.length} groups` : `${outcome.reason} ${outcome.detail ?? ''}`}`)
+  const page = attempt.purpose === 'page' ? await deps.finishPage(request, outcome, begun) : await decide(deps, limits, request, attempt, outcome)
   page.headers.append('set-cookie', unbindCookie(stateHash, secure))
   return page
 }

@@ -2,6 +2,7 @@ import type { Database } from '../db/connect.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Observe } from '../observe/events.ts'
+import type { Debug } from '../observe/log-level.ts'
 import type { Identity } from '../principal.ts'
 import type { RelyingParty, SignInOutcome } from '../oidc/relying-party.ts'
 import type { Revocations } from '../session/revocations.ts'
@@ -23,11 +24,12 @@ export interface OAuthDeps {
   revocations: Revocations
   /** Told of every token, before it is handed out. Never fails. */
   greet: (identity: Identity, context: RequestContext) => Promise<void>
-  /** Who came back from a sign-in that was begun for a page of the gateway. */
-  finishPage: (request: Request, outcome: SignInOutcome) => Promise<Response>
+  /** Who came back from a sign-in that was begun for a page of the gateway: for which one, as `prepareAttempt` was told. */
+  finishPage: (request: Request, outcome: SignInOutcome, page: string | undefined) => Promise<Response>
   observe: Observe
   /** For events that were stored with the change they are about. */
   tell: Observe
+  debug: Debug
   now: () => Date
 }
 

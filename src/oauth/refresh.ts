@@ -34,7 +34,7 @@ export function judgePresented(token: PresentedRefreshToken | undefined): Presen
   return token.claimed ? 'refresh' : 'wait'
 }
 
-export type RefreshDeps = Pick<OAuthDeps, 'db' | 'relyingParty' | 'sealer' | 'revocations' | 'tell' | 'now' | 'session'>
+export type RefreshDeps = Pick<OAuthDeps, 'db' | 'relyingParty' | 'debug' | 'sealer' | 'revocations' | 'tell' | 'now' | 'session'>
 
 /** A refresher for one process: simultaneous presentations of one token share one outcome. Throws DatabaseError. */
 export function createRefresher(deps: RefreshDeps, waitMs = WAIT_MS): Refresh {
@@ -82,7 +82,7 @@ async function act(deps: RefreshDeps, tokenHash: string, token: PresentedRefresh
     case 'replay':
       return replay(deps, token)
     case 'refresh':
-      return askProvider(deps, tokenHash, token)
+      return askProvider(deps, tokenHash, token, context)
   }
 }
 
@@ -100,12 +100,14 @@ function replay(deps: RefreshDeps, { sid, identity, successor }: PresentedRefres
 }
 
 /** The provider's word decides. Its refusal consumes nothing, so that a person who is let in again can go on. */
-async function askProvider(deps: RefreshDeps, tokenHash: string, token: PresentedRefreshToken): Promise<Refreshed> {
+async function askProvider(deps: RefreshDeps, tokenHash: string, token: PresentedRefreshToken, { requestId }: RequestContext): Promise<Refreshed> {
   const { sid, identity: previous } = token
   try {
     const idpToken = token.idpRefreshToken === undefined ? undefined : deps.sealer.open(token.idpRefreshToken, SEALED.idpToken)
     if (idpToken === undefined) return await release(deps, tokenHash, { ok: false, unavailable: false, reason: 'unreadable', sid, identity: previous })
+    const askedMs = performance.now()
     const outcome = await deps.relyingParty.refresh(idpToken, { sub: previous.sub, previous })
+    deps.debug(requestId, () => `refresh: the identity provider took ${Math.round(performance.now() - askedMs)} ms: ${outcome.ok ? `it is ${outcome.identity.sub}, in ${outcome.identity.groups.length} groups` : `${outcome.reason} ${outcome.detail ?? ''}`}`)
     if (!outcome.ok) {
       const { unavailable, reason, detail, idpRefreshToken } = outcome
       return await release(deps, tokenHash, { ok: false, unavailable, reason, detail, sid, identity: previous }, idpRefreshToken)

@@ -81,15 +81,15 @@ export const EVENT_DOCS: { readonly [name in EventName]: EventDoc<name> } = {
     example: { evt: 'device.callback', ...FROM, device_code_hash: CODE, requester_ip: '198.51.100.7', other_address: false, outcome: 'approved', ...WHO },
   },
   'page.sign_in': {
-    what: 'Somebody signs in to the page `/me`.',
+    what: 'Somebody signs in to the page `/me`, or `/status`: to both at once.',
     when: 'When they are sent to the identity provider, and when they come back.',
     person: true,
     fields: { outcome: '`redirected`, `signed_in`, `refused`, `cross_site` or `rate_limited`.', reason: 'Why it was refused, in one word.', detail: 'What the provider said, shortened.', sid: 'The session of the page.' },
     example: { evt: 'page.sign_in', ...FROM, outcome: 'signed_in', sid: SID, ...WHO },
   },
   'page.sign_out': {
-    what: 'Somebody has left the page `/me`.',
-    when: 'At `POST /me/sign-out`.',
+    what: 'Somebody has left the pages `/me` and `/status`.',
+    when: 'At `POST /me/sign-out` and `POST /status/sign-out`.',
     person: true,
     fields: { outcome: '`signed_out`, or `cross_site`: sent by another site, and nothing happened.', sid: 'The session of the page.' },
     example: { evt: 'page.sign_out', ...FROM, outcome: 'signed_out', sid: SID, ...WHO },
@@ -138,7 +138,7 @@ export const EVENT_DOCS: { readonly [name in EventName]: EventDoc<name> } = {
     what: 'Somebody who may not has asked for something of administrators.',
     when: 'Without a key or a token of an administrator, or with one that may only read.',
     person: false,
-    fields: { method: 'Of the request.', path: 'Of the request, without its query.', actor: 'Who it is, where the key may read and not write.' },
+    fields: { method: 'Of the request.', path: 'Of the request, without its query.', actor: 'Who it is: a key that may read and not write, or a person who is signed in to a page and in no admin group.' },
     example: { evt: 'admin.denied', ...FROM, method: 'POST', path: '/v1/organizations/spend_limits', actor: 'admin-key:watch' },
   },
   'admin.limit.upsert': {
@@ -168,6 +168,19 @@ export const EVENT_DOCS: { readonly [name in EventName]: EventDoc<name> } = {
     person: true,
     fields: { actor: OF_A_LIMIT.actor, limit_id: OF_A_LIMIT.limit_id, period: OF_A_LIMIT.period, outcome: '`bound`, or `removed`: they had one of their own for this period.' },
     example: { evt: 'admin.limit.bind', actor: 'gateway', limit_id: LIMIT.limit_id, period: 'monthly', outcome: 'bound', sub: 'alice', email: 'alice@example.com', ...FROM },
+  },
+  'admin.log_level': {
+    what: 'The level of the log was changed while the program runs.',
+    when: 'At `PUT /v1/organizations/log_level`, where it is stored before the level changes; by a signal; and when the time of a change is over.',
+    person: false,
+    fields: {
+      actor: '`admin-key:<id>` or `oidc:<sub>`; `signal:SIGUSR1` or `signal:SIGUSR2`; `gateway` when the time is over.',
+      level: '`error`, `warn`, `info` or `debug`, from here on.',
+      level_before: 'Until here.',
+      until: 'When the change ends by itself, where it does.',
+      reason: 'Why, in the words of who changed it.',
+    },
+    example: { evt: 'admin.log_level', actor: 'admin-key:ops', level: 'debug', level_before: 'info', until: '2026-08-01T09:27:44.120Z', reason: 'sign-ins from one office fail', ...FROM },
   },
   'audit.anchor': {
     what: 'Where the stored trail ends. A copy of it elsewhere proves everything up to there: see docs/audit.md. On standard error alone.',

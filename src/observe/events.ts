@@ -46,6 +46,7 @@ export type AuditEvent = RequestFacts &
     | ({ evt: 'admin.limit.delete' } & LimitChange)
     | ({ evt: 'admin.limit.expire' } & LimitChange)
     | ({ evt: 'admin.limit.bind'; actor: string; limit_id: string; period: string; outcome: 'bound' | 'removed' } & PersonFacts)
+    | { evt: 'admin.log_level'; actor: string; level: Level; level_before: Level; until?: string; reason?: string }
     | { evt: 'audit.anchor'; day: string; seq: number; hash: string }
     | { evt: 'audit.gap'; lost: number; since: string; until: string }
     | ({

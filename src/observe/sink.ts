@@ -1,18 +1,21 @@
 // Writes observations: audit events as one JSON line each, operations as text or JSON, both to stderr.
 import { auditLine, escaped } from './audit-line.ts'
 import { isAudit, type Level, type Observation, type Observe } from './events.ts'
+import { isWritten } from './log-level.ts'
 import { redact } from './redact.ts'
 
 export interface SinkOptions {
-  level: Level
+  /** From which level on operations are written, at this moment. */
+  level: () => Level
   format: 'text' | 'json'
   write: (line: string) => void
   now: () => Date
 }
 
-const LEVELS: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 /** Lines of the same kind within this time are counted instead of written. */
 const REPEAT_MS = 30_000
+/** Kinds of lines that are kept in mind; some of them quote what an upstream said. */
+const MOST_KINDS = 1000
 
 /** A sink that never throws: a log that cannot be written must not stop a request. */
 export function createSink({ level, format, write: writeLine, now }: SinkOptions): Observe {
@@ -28,15 +31,24 @@ export function createSink({ level, format, write: writeLine, now }: SinkOptions
       known.held += 1
       return undefined
     }
+    if (known === undefined && repeats.size >= MOST_KINDS) forgetKinds(nowMs)
     repeats.set(key, { until: nowMs + REPEAT_MS, held: 0 })
     return known !== undefined && known.held > 0 ? ` (${known.held} more like this were not written)` : ''
+  }
+
+  /** Those of which nothing is held back, and when there are none, all. */
+  function forgetKinds(nowMs: number): void {
+    for (const [key, { until, held }] of repeats) if (nowMs >= until && held === 0) repeats.delete(key)
+    if (repeats.size >= MOST_KINDS) repeats.clear()
   }
 
   return (observation: Observation) => {
     const ts = now().toISOString()
     if (isAudit(observation)) return writeLine(`${auditLine({ ts, ...observation })}\n`)
-    if (LEVELS[observation.op] < LEVELS[level]) return
-    const suffix = admitRepeat(observation.repeat)
+    const current = level()
+    if (!isWritten(observation.op, current)) return
+    // Who debugs wants to see each of them.
+    const suffix = current === 'debug' ? '' : admitRepeat(observation.repeat)
     if (suffix === undefined) return
     const message = observation.message + suffix
     const id = observation.request_id

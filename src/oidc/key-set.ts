@@ -10,6 +10,14 @@ export interface KeySet {
   keysFor(kid: string | undefined): Promise<Result<readonly CryptoKey[], KeySetFault>>
   /** True when the set was fetched anew, so that a second look may find more; false while the last renewal is too recent. */
   renew(): Promise<Result<boolean, KeySetFault>>
+  state(): KeySetState
+}
+
+export interface KeySetState {
+  /** Since the keys at hand were read, in milliseconds; undefined before the first time. */
+  readonly ageMs: number | undefined
+  /** Why they could not be read the last time. */
+  readonly trouble: string | undefined
 }
 
 export type KeySetFault = 'idp_unavailable' | 'signing_keys'
@@ -30,11 +38,18 @@ type Loaded = Result<readonly SigningKey[], KeySetFault>
 export function createKeySet({ url, algorithm, fetch, nowMs = () => performance.now() }: KeySetOptions): KeySet {
   let loaded: readonly SigningKey[] | undefined
   let loadedAtMs = 0
+  let trouble: string | undefined
   let renewal: { atMs: number; outcome: Promise<Loaded> } | undefined
   let loading: Promise<Loaded> | undefined
   let imported = new Map<SigningKey, CryptoKey>()
 
   async function load(): Promise<Loaded> {
+    const outcome = await fetchKeys()
+    trouble = outcome.ok ? undefined : outcome.detail
+    return outcome
+  }
+
+  async function fetchKeys(): Promise<Loaded> {
     const document = await fetchDocument(fetch, url, { headers: { accept: 'application/json' } })
     if (!document.ok) return { ok: false, reason: document.reason === 'unavailable' ? 'idp_unavailable' : 'signing_keys', detail: `key set: ${document.detail}` }
     const keys = usableKeys(document.value, algorithm)
@@ -77,5 +92,6 @@ export function createKeySet({ url, algorithm, fetch, nowMs = () => performance.
       // A renewal that failed has shown nothing about the token: the provider is the trouble for the whole cooldown.
       return outcome.ok ? { ok: true, value: !isCooling || isRunning } : outcome
     },
+    state: () => ({ ageMs: loaded === undefined ? undefined : nowMs() - loadedAtMs, trouble }),
   }
 }

@@ -5,10 +5,11 @@ import { discover } from './discovery.ts'
 import { createEntraGroups, graphOrigin } from './entra-groups.ts'
 import { createGoogleGroups } from './google-groups.ts'
 import type { GroupLookup } from './group-lookup.ts'
-import { createKeySet } from './key-set.ts'
+import { createKeySet, type KeySetState } from './key-set.ts'
 import { createProviderClient, type ProviderClient } from './provider-client.ts'
 import { createProviderFetch } from './provider-fetch.ts'
 import type { ProviderMetadata } from './provider-metadata.ts'
+import { recordProvider, type ProviderAnswers } from './provider-record.ts'
 import type { RelyingPartyOptions } from './relying-party.ts'
 import { createIdTokenVerifier, type VerifyIdToken } from './verify-id-token.ts'
 
@@ -22,18 +23,29 @@ export interface Provider {
   client: ProviderClient
   verifyIdToken: VerifyIdToken
   lookups: GroupLookups
+  state(): ProviderState
+}
+
+export interface ProviderState extends ProviderAnswers {
+  readonly issuer: string
+  /** When the discovery document was read: once, at boot. Milliseconds since the epoch. */
+  readonly discoveredAtMs: number
+  readonly keys: KeySetState
 }
 
 /** Throws BootError. */
 export async function connectProvider(options: RelyingPartyOptions & { now: () => Date }, redirectUri: string): Promise<Provider> {
   const { config, timeoutMs } = options
   const proxy = proxyOf(options)
-  const fetch = createProviderFetch({ fetch: options.fetch, proxy, ca: config.ca_cert_pem, timeoutMs })
+  const record = recordProvider(createProviderFetch({ fetch: options.fetch, proxy, ca: config.ca_cert_pem, timeoutMs }), options.now)
+  const { fetch } = record
   const metadata = await discover(config.issuer, config.discovery_url, fetch)
   if (config.userinfo_fallback && metadata.userinfo_endpoint === undefined) {
     throw new BootError(`oidc.userinfo_fallback: the discovery document of ${config.issuer} has no userinfo_endpoint`)
   }
+  const discoveredAtMs = options.now().getTime()
   const algorithm = config.id_token_signed_response_alg
+  const keySet = createKeySet({ url: metadata.jwks_uri, algorithm, fetch })
   return {
     metadata,
     client: createProviderClient({
@@ -44,7 +56,7 @@ export async function connectProvider(options: RelyingPartyOptions & { now: () =
       fetch,
     }),
     verifyIdToken: createIdTokenVerifier({
-      keySet: createKeySet({ url: metadata.jwks_uri, algorithm, fetch }),
+      keySet,
       algorithm,
       issuer: config.issuer,
       clientId: config.client_id,
@@ -52,6 +64,7 @@ export async function connectProvider(options: RelyingPartyOptions & { now: () =
       clockSkewSeconds: config.clock_skew_seconds,
     }),
     lookups: await createLookups(options, proxy),
+    state: () => ({ issuer: config.issuer, discoveredAtMs, keys: keySet.state(), ...record.state() }),
   }
 }
 

@@ -8,11 +8,13 @@ import { authorizationUrl } from './authorization-request.ts'
 import { judgeCallback } from './callback-parameters.ts'
 import type { OidcConfig } from './config.ts'
 import { createPersonReader } from './person.ts'
-import { connectProvider } from './provider.ts'
+import { connectProvider, type ProviderState } from './provider.ts'
 import { isProviderTrouble, type RefreshRefusal, type SignInRefusal } from './refusal.ts'
 
 export interface RelyingParty {
   readonly issuer: string
+  /** How the provider does, as far as requests to it have shown. */
+  state(): ProviderState
   /** Where the browser is sent to, for `form-action`. */
   readonly authorizationOrigin: string
   /** A fresh authorization request; everything but the URL stays on the server until the callback. `codeVerifier` is empty without PKCE. */
@@ -52,12 +54,13 @@ export interface RelyingPartyOptions {
 export async function createRelyingParty(options: RelyingPartyOptions): Promise<RelyingParty> {
   const { config, publicUrl, now = () => new Date() } = options
   const redirectUri = new URL('/oauth/callback', publicUrl).href
-  const { metadata, client, verifyIdToken, lookups } = await connectProvider({ ...options, now }, redirectUri)
+  const { metadata, client, verifyIdToken, lookups, state } = await connectProvider({ ...options, now }, redirectUri)
   const person = createPersonReader({ config, client, lookups, observe: options.observe })
   const nowSeconds = () => Math.floor(now().getTime() / 1000)
 
   return {
     issuer: config.issuer,
+    state,
     authorizationOrigin: new URL(metadata.authorization_endpoint).origin,
 
     async startSignIn() {

@@ -5,6 +5,7 @@ import { orAborted, type GuardedFetch } from '../egress/guarded-fetch.ts'
 import { readSmallBody } from '../egress/small-body.ts'
 import type { ServedModel } from '../models/resolve.ts'
 import type { Observe } from '../observe/events.ts'
+import type { Debug } from '../observe/log-level.ts'
 import { CredentialError, type ClientError, type Refusal, type Upstream, type UpstreamRequest } from '../upstream/upstream.ts'
 import { readRetryAfter } from './breaker.ts'
 import { isOurFault, mostTelling, movesOn, saysNothing } from './failover.ts'
@@ -69,6 +70,7 @@ export interface AttemptDeps {
   readonly lanes: readonly Lane[]
   readonly fetch: GuardedFetch
   readonly observe: Observe
+  readonly debug: Debug
   readonly requestId: string
   readonly signal: AbortSignal
   /** Hears of every request that left for an upstream and is not the client's answer. */
@@ -95,15 +97,18 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
   const without: string[] = []
   const postponed: Candidate[] = []
   let failedLane: Lane | undefined
+  const explain = ({ upstream }: Lane, words: () => string) => deps.debug(deps.requestId, () => `upstream ${upstream.name}: ${words()}`)
 
   /** The answer for the client, or undefined when the next upstream is to be tried. */
   async function tryOne({ lane, request }: Candidate): Promise<Attempted | undefined> {
     if (lane.isFull(personOf(request.principal))) {
       busy++
+      explain(lane, () => `passed over, it has as many requests as it may: ${lane.inFlight}`)
       return undefined
     }
     failedLane?.movedOn()
     failedLane = lane
+    explain(lane, () => `asked for ${request.model}`)
     const outcome = await attempt(deps, lane, request)
     if (outcome === undefined || outcome instanceof CredentialError) return undefined
     if ('response' in outcome) return { ok: true, upstream: lane.upstream, model: request.model, request, attempts, ...outcome }
@@ -118,11 +123,14 @@ export async function attemptUpstreams(deps: AttemptDeps, served: ServedModel, s
     const model = served.upstreamId(lane.upstream, spelling)
     if (model === undefined) {
       without.push(lane.upstream.provider)
+      explain(lane, () => `passed over, it does not serve ${served.id}`)
       continue
     }
     const candidate = { lane, request: requestFor(model) }
-    if (!lane.admits(model, personOf(candidate.request.principal), deps.nowMs())) postponed.push(candidate)
-    else {
+    if (!lane.admits(model, personOf(candidate.request.principal), deps.nowMs())) {
+      postponed.push(candidate)
+      explain(lane, () => `left for the end, it has failed ${model} of late`)
+    } else {
       const answered = await tryOne(candidate)
       if (answered !== undefined) return answered
     }
@@ -207,10 +215,10 @@ function isAnswer({ status }: Response, upstream: Upstream): boolean {
 function giveVerdict({ signal, nowMs }: AttemptDeps, verdict: Verdict, upstream: Upstream, failure: FailedAttempt | CredentialError | undefined): void {
   verdict.done()
   if (signal.aborted) return verdict.undecided()
-  if (failure instanceof CredentialError) return upstream.hasPersonalCredentials ? verdict.undecided() : verdict.failed(nowMs())
+  if (failure instanceof CredentialError) return upstream.hasPersonalCredentials ? verdict.undecided() : verdict.failed(nowMs(), undefined, 'no credential could be had')
   if (failure !== undefined && saysNothing(failure.status, upstream.hasPersonalCredentials)) return verdict.undecided()
   if (failure !== undefined && !isOurFault(failure.told?.status ?? failure.status) && failure.told?.movesOn !== true) return verdict.succeeded()
-  verdict.failed(nowMs(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined)
+  verdict.failed(nowMs(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined, failure === undefined ? 'no answer came' : `it answered ${failure.status}`)
 }
 
 async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest, { startedMs, credentials }: { startedMs: number; credentials: string[] }): Promise<Response | CredentialError | undefined> {
@@ -254,5 +262,7 @@ async function readRefusalOf(response: Response): Promise<Refusal> {
 }
 
 function warn({ observe, requestId }: AttemptDeps, upstream: Upstream, what: string): void {
-  observe({ op: 'warn', message: `upstream ${upstream.name}: ${what}`, request_id: requestId })
+  const message = `upstream ${upstream.name}: ${what}`
+  // An upstream that is away fails every request in the same words.
+  observe({ op: 'warn', message, request_id: requestId, repeat: message })
 }

@@ -19,6 +19,8 @@ export interface Lane {
   readonly outcomes: Readonly<Record<Outcome, number>>
   /** Requests that went on to another upstream after this one had failed them. */
   readonly failovers: number
+  /** The last request that the upstream failed: when (monotonic, in milliseconds), and in a few words how. */
+  readonly lastFailure: { readonly atMs: number; readonly words: string } | undefined
   movedOn(): void
 }
 
@@ -27,7 +29,7 @@ export type Outcome = 'succeeded' | 'failed' | 'undecided'
 /** What a request says of an upstream's health, once; and `done`, which ends its place in the lane, whenever that is. */
 export interface Verdict {
   succeeded(): void
-  failed(nowMs: number, retryAfterMs?: number): void
+  failed(nowMs: number, retryAfterMs?: number, words?: string): void
   undecided(): void
   done(): void
 }
@@ -49,6 +51,7 @@ export function createLane(upstream: Upstream): Lane {
   const { maxConcurrency } = upstream
   let inFlight = 0
   let failovers = 0
+  let lastFailure: Lane['lastFailure']
 
   const placesOf = (person: string) => places.get(person) ?? 0
   const breakerOf = (model: string | undefined) => breakers.get(model ?? '') ?? CLOSED
@@ -77,6 +80,9 @@ export function createLane(upstream: Upstream): Lane {
     get failovers() {
       return failovers
     },
+    get lastFailure() {
+      return lastFailure
+    },
     movedOn: () => void failovers++,
     isFull: (person) => maxConcurrency !== undefined && (inFlight >= maxConcurrency || placesOf(person) >= shareOf(maxConcurrency)),
     admits: (model, person, nowMs) => admits(breakerOf(model), person, nowMs),
@@ -90,8 +96,9 @@ export function createLane(upstream: Upstream): Lane {
           outcomes.succeeded++
           change(model, (breaker) => succeeded(breaker, since))
         },
-        failed(nowMs, retryAfterMs) {
+        failed(nowMs, retryAfterMs, words = 'it failed') {
           outcomes.failed++
+          lastFailure = { atMs: nowMs, words }
           change(model, (breaker) => failed(breaker, since, person, nowMs, retryAfterMs))
         },
         undecided() {

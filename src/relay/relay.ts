@@ -8,6 +8,7 @@ import type { ModelTable, ServedModel } from '../models/resolve.ts'
 import { canonicalModelId } from '../models/spellings.ts'
 import { usableModels } from '../models/usable-models.ts'
 import type { Observe } from '../observe/events.ts'
+import type { Debug } from '../observe/log-level.ts'
 import type { MetricFamily } from '../observe/metrics.ts'
 import type { ModelVerdict } from '../models/model-rule.ts'
 import type { Principal } from '../principal.ts'
@@ -35,6 +36,9 @@ export interface RelayDeps {
   fetch: GuardedFetch
   maxRequestBytes: number
   observe: Observe
+  debug: Debug
+  /** Position of the policy that is somebody's, for the log. */
+  policyIndex: (principal: Principal) => number | undefined
   version: string
   /** Monotonic, in milliseconds: for breakers and for silence in streams. */
   nowMs: () => number
@@ -88,6 +92,7 @@ export function createRelay(deps: RelayDeps): Relay {
     try {
       // Counting tokens costs nothing.
       charge = surface === 'count_tokens' ? undefined : await openCharge(deps.charge, { context, principal, headers: request.headers, asked, model, upstreams: ordered.map(({ upstream }) => upstream) })
+      explain(deps, context.requestId, { principal, model, ordered, charge })
       return await answerCharged(surface, request, context, { principal, asked, model, ordered, client, charge, ticket, startMs: context.receivedMs + arrivedMs - askedMs })
     } catch (error) {
       charge?.end('failed', NO_USAGE)
@@ -188,6 +193,15 @@ function send(deps: RelayDeps, lanes: readonly Lane[], surface: Surface, request
     query,
     principal,
   }))
+}
+
+/** For whoever debugs: by which policy, with what standing, and whom it may go to. */
+function explain({ debug, policyIndex }: RelayDeps, requestId: string, { principal, model, ordered, charge }: Pick<Ready, 'principal' | 'model' | 'ordered' | 'charge'>): void {
+  debug(requestId, () => {
+    const standing = Object.entries(charge?.headers ?? {}).map(([name, value]) => `${name.replace('anthropic-ratelimit-unified-', '')} ${value}`)
+    const index = policyIndex(principal)
+    return `${model.id} for ${principal.sub}: ${index === undefined ? 'no policy' : `policy ${index}`}; spend: ${standing.length === 0 ? 'no limit' : standing.join(', ')}; upstreams in order: ${ordered.map(({ upstream }) => upstream.name).join(', ')}`
+  })
 }
 
 /** A request that was checked and is written down. */

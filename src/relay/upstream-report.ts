@@ -1,6 +1,9 @@
 // How the upstreams do, for the operator: as facts of `/readyz?verbose=1` and as metrics. Names of upstreams and models
 // are the configuration's, so the label sets are bounded; no person is in one.
 import type { MetricFamily, Sample } from '../observe/metrics.ts'
+import { redact } from '../observe/redact.ts'
+import type { CredentialKind } from '../upstream/credential-kind.ts'
+import type { Upstream } from '../upstream/upstream.ts'
 import type { Lane } from './lanes.ts'
 
 export interface UpstreamReport {
@@ -13,16 +16,29 @@ export interface UpstreamReport {
   max_concurrency?: number
   /** Models that are left alone for a while, or about to be. */
   breakers: { model: string; state: string; failures: number }[]
-  /** Absent where nothing has to be renewed, or nothing was needed yet. */
-  credential?: { age_seconds: number; expires_in_seconds: number | null }
+  /** Since the start, by what they said of it. */
+  requests: Lane['outcomes']
+  /** The last request that it failed, whatever came after. */
+  last_failure?: { words: string; seconds_ago: number }
+  credential?: CredentialReport
   /** What the upstream has refused and therefore does not get. */
   left_out: { model: string; item: string; refusals: number }[]
 }
 
+/** Of the credential itself nothing is said. */
+export interface CredentialReport {
+  kind?: CredentialKind
+  /** Both absent where nothing has to be renewed, and before the first was needed; null where it does not end by itself. */
+  age_seconds?: number
+  expires_in_seconds?: number | null
+  /** Why the last attempt to get one failed; absent after one that did not. */
+  failure?: { words: string; seconds_ago: number }
+}
+
 /** `nowMs` is the monotonic clock of the breakers, `wallMs` milliseconds since the epoch. */
 export function upstreamReports(lanes: readonly Lane[], nowMs: number, wallMs: number): UpstreamReport[] {
-  return lanes.map(({ upstream, inFlight, breakers }) => {
-    const credential = upstream.credential?.()
+  return lanes.map(({ upstream, inFlight, breakers, outcomes, lastFailure }) => {
+    const credential = credentialReport(upstream, wallMs)
     return {
       name: upstream.name,
       provider: upstream.provider,
@@ -32,10 +48,22 @@ export function upstreamReports(lanes: readonly Lane[], nowMs: number, wallMs: n
       in_flight: inFlight,
       ...(upstream.maxConcurrency !== undefined && { max_concurrency: upstream.maxConcurrency }),
       breakers: breakers(nowMs),
-      ...(credential !== undefined && { credential: { age_seconds: seconds(wallMs - credential.obtainedAtMs), expires_in_seconds: Number.isFinite(credential.expiresAtMs) ? seconds(credential.expiresAtMs - wallMs) : null } }),
+      requests: { ...outcomes },
+      ...(lastFailure !== undefined && { last_failure: { words: lastFailure.words, seconds_ago: ago(nowMs - lastFailure.atMs) } }),
+      ...(credential !== undefined && { credential }),
       left_out: [...(upstream.leftOut?.() ?? [])],
     }
   })
+}
+
+function credentialReport(upstream: Upstream, wallMs: number): CredentialReport | undefined {
+  const [state, trouble, kind] = [upstream.credential?.(), upstream.credentialTrouble?.(), upstream.credentialKind]
+  if (state === undefined && trouble === undefined && kind === undefined) return undefined
+  return {
+    ...(kind !== undefined && { kind }),
+    ...(state !== undefined && { age_seconds: seconds(wallMs - state.obtainedAtMs), expires_in_seconds: Number.isFinite(state.expiresAtMs) ? seconds(state.expiresAtMs - wallMs) : null }),
+    ...(trouble !== undefined && { failure: { words: redact(trouble.message), seconds_ago: ago(wallMs - trouble.atMs) } }),
+  }
 }
 
 const STATES: Readonly<Record<string, number>> = { closed: 0, half_open: 1, open: 2 }
@@ -98,6 +126,11 @@ function sumByKind(items: UpstreamReport['left_out']): { model: string; kind: st
     sums.set(`${kind} ${model}`, { model, kind, refusals: (known?.refusals ?? 0) + refusals })
   }
   return [...sums.values()]
+}
+
+/** A clock may have been set back. */
+function ago(ms: number): number {
+  return Math.max(0, seconds(ms))
 }
 
 function seconds(ms: number): number {

@@ -21,7 +21,7 @@ export function createBindPending({ db, limits, observe, tell }: { db: Database;
       events.forEach(tell)
       await limits.refresh()
     } catch (error) {
-      observe({ op: 'warn', message: `spend limits: not bound to who signed in: ${(error as Error).message}`, repeat: 'limits.bind' })
+      observe({ op: 'warn', message: `spend limits: not bound to who signed in: ${(error as Error).message}`, request_id: about.requestId, repeat: 'limits.bind' })
     }
   }
 }

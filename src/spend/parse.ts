@@ -8,7 +8,7 @@ import { PERIODS } from './limit.ts'
 import { checkName, refuse } from './refuse.ts'
 import type { WantedLimit } from './store.ts'
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
 
 const FIELDS = ['scope', 'amount', 'amount_usd', 'period', 'currency', 'shared', 'expires_at', 'reason']
 
@@ -35,8 +35,8 @@ export function parseLimit(body: Uint8Array): WantedLimit & { readonly reason: s
   }
 }
 
-/** JSON.parse takes the last of two equal keys, and other readers the first: what was meant is not known. */
-function readObject(body: Uint8Array): Fields {
+/** A JSON object. JSON.parse takes the last of two equal keys, and other readers the first: what was meant is not known, in it or in its `scope`. */
+export function readObject(body: Uint8Array): Fields {
   const scan = scanObject(body)
   if (!scan.ok) refuse('body', scan.reason === 'not_an_object' ? 'must be a JSON object' : 'is not JSON')
   checkTwice(scan.members, '')
@@ -50,7 +50,8 @@ function checkTwice(members: readonly Member[], path: string): void {
   if (twice !== undefined) refuse(`${path}${shown(twice)}`, 'is given twice')
 }
 
-function checkKeys(fields: Fields, known: readonly string[], path: string): void {
+/** Refuses what nobody knows: a typo must not ask for something else than was meant. */
+export function checkKeys(fields: Fields, known: readonly string[], path: string): void {
   for (const key of Object.keys(fields)) if (!known.includes(key)) refuse(`${path}${shown(key)}`, 'unknown')
 }
 
@@ -116,7 +117,8 @@ function parseExpiry(value: unknown): string | undefined {
   return new Date(value).toISOString()
 }
 
-function parseReason(value: unknown): string | undefined {
+/** Why, for the audit trail. */
+export function parseReason(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'string') refuse('reason', 'must be text')
   return checkName(value, 'reason', 1000)

@@ -5,6 +5,7 @@ import type { AdminActor } from '../http/admin-access.ts'
 import { readBytes } from '../http/body.ts'
 import { createPageTokens, type Sealer } from '../http/page-token.ts'
 import { adminOf, contextOf } from '../http/request-context.ts'
+import { writerOf } from '../http/writer-of.ts'
 import type { Observe } from '../observe/events.ts'
 import { auditAnswer, listAnswer } from './answers.ts'
 import { effectivePage, peopleRange, type Place } from './effective.ts'
@@ -30,6 +31,7 @@ export interface SpendRoutesDeps {
 }
 
 const PATH = '/v1/organizations/spend_limits'
+const WRITE = 'write:spend_limits'
 const MAX_BODY_BYTES = 64 * 1024
 
 /** Spend limits: set, listed, deleted; what holds for whom; who changed what (contract §6). */
@@ -37,12 +39,12 @@ export function spendRoutes({ db, reads, sealer, limits, rules, observe, tell }:
   const pages = createPageTokens(sealer, 'does not belong to this query: begin with its first page')
   return new Elysia({ name: 'spend' })
     .post(PATH, async ({ request }) => {
-      const actor = writerOf(request, observe)
+      const actor = writerOf(request, WRITE, observe)
       const { reason, ...wanted } = parseLimit(await readBytes(request, MAX_BODY_BYTES))
       const { result: put, events } = await putLimit(db, wanted, changeBy(actor, request, reason))
       events.forEach(tell)
       if (put === null) refuse('expires_at', 'is past')
-      await refreshed(limits, observe)
+      await refreshed(limits, request, observe)
       const { limit, seen } = put
       return answer({ ...limitAnswer(limit, seen), ...warningFor(limit, seen) })
     })
@@ -72,22 +74,14 @@ export function spendRoutes({ db, reads, sealer, limits, rules, observe, tell }:
       return answer(limitAnswer(found.row, found.seen))
     })
     .delete(`${PATH}/:id`, async ({ request, params }) => {
-      const actor = writerOf(request, observe)
+      const actor = writerOf(request, WRITE, observe)
       const change = changeBy(actor, request, readReason(parametersOf(request)))
       const { result: gone, events } = isId(params.id, 'spl_') ? await deleteLimit(db, params.id, change) : NOTHING
       events.forEach(tell)
       if (gone === null) throw notFound()
-      await refreshed(limits, observe)
+      await refreshed(limits, request, observe)
       return answer({ type: 'spend_limit_deleted', id: gone.id })
     })
-}
-
-/** Who may write, before anything of the body is read. */
-function writerOf(request: Request, observe: Observe): AdminActor {
-  const actor = adminOf(request)
-  if (actor.mayWrite) return actor
-  observe({ evt: 'admin.denied', ...about(request), method: request.method, path: new URL(request.url).pathname, actor: actor.name })
-  throw new GatewayError('forbidden', 'requires write:spend_limits')
 }
 
 function changeBy(actor: AdminActor, request: Request, reason: string | undefined): Change {
@@ -96,13 +90,8 @@ function changeBy(actor: AdminActor, request: Request, reason: string | undefine
 }
 
 /** The change is committed: where the list cannot be read again now, the poll does it, and the answer stays the truth. */
-async function refreshed(limits: LimitList, observe: Observe): Promise<void> {
-  await limits.refresh().catch((error: Error) => observe({ op: 'warn', message: `spend limits: ${error.message}`, repeat: 'limits.refresh' }))
-}
-
-function about(request: Request) {
-  const { requestId, clientIp } = contextOf(request)
-  return { request_id: requestId, client_ip: clientIp }
+async function refreshed(limits: LimitList, request: Request, observe: Observe): Promise<void> {
+  await limits.refresh().catch((error: Error) => observe({ op: 'warn', message: `spend limits: ${error.message}`, request_id: contextOf(request).requestId, repeat: 'limits.refresh' }))
 }
 
 const parametersOf = (request: Request): URLSearchParams => new URL(request.url).searchParams

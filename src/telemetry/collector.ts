@@ -41,6 +41,8 @@ export interface CollectorReport {
   readonly outcomes: Readonly<Record<Signal, Readonly<Record<Outcome, number>>>>
   /** Why the last attempt failed; undefined after one that did not. */
   readonly trouble: string | undefined
+  /** For how long no attempt has succeeded, in milliseconds; undefined where the last one did. */
+  readonly troubledMs: number | undefined
   /** Milliseconds for which the collector has asked to be left alone; 0 when it has not. */
   readonly pausedMs: number
 }
@@ -98,6 +100,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   const backlog = new Set(spool?.found)
   let [heldBytes, inFlight, isStopping, isFilling] = [0, 0, false, false]
   let trouble: string | undefined
+  let troubledSinceMs = 0
   let pause: { timer: Timer; untilMs: number } | undefined
 
   function finish(one: Held, outcome: Outcome): void {
@@ -147,6 +150,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     one.isInFlight = true
     const { kind, why, retryAfter, isThrottled } = await sendExport(deps.fetch, config, one.item, ending.signal)
     one.isInFlight = false
+    if (trouble === undefined) troubledSinceMs = performance.now()
     trouble = kind === 'delivered' ? undefined : why
     if (kind !== 'delivered') warn(`telemetry: collector ${name}: ${why}`)
     if (kind !== 'later') return finish(one, kind)
@@ -251,7 +255,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
       if (spool === undefined) return take(item)
       return takeOnDisk(item, spool)
     },
-    report: () => ({ name, held: held.size, heldBytes, spooledBytes: spool?.bytes, outcomes, trouble, pausedMs: Math.max(0, Math.round((pause?.untilMs ?? 0) - performance.now())) }),
+    report: () => ({ name, held: held.size, heldBytes, spooledBytes: spool?.bytes, outcomes, trouble, troubledMs: trouble === undefined ? undefined : performance.now() - troubledSinceMs, pausedMs: Math.max(0, Math.round((pause?.untilMs ?? 0) - performance.now())) }),
     async stop(ms) {
       isStopping = true
       clearTimeout(pause?.timer)

@@ -23,6 +23,13 @@ export interface Credential<value> {
   state(): { readonly obtainedAtMs: number; readonly expiresAtMs: number } | undefined
 }
 
+/** Why the last attempt to get a credential failed. */
+export interface CredentialTrouble {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number
+  readonly message: string
+}
+
 /** What getting a credential needs. */
 export interface CredentialDeps extends CredentialOptions {
   /** Reaches the platform's metadata services, besides what every request may reach. */
@@ -38,6 +45,8 @@ export interface CredentialOptions {
   readonly name: string
   readonly observe: Observe
   readonly now: () => Date
+  /** Hears how each attempt to get one ended. */
+  readonly attempted?: ((trouble: CredentialTrouble | undefined) => void) | undefined
 }
 
 /** Renewed this long before the end, while the old one is still used. */
@@ -50,12 +59,12 @@ const BACK_OFF_MS = 5000
 const REFUSED_AGAIN_MS = 10_000
 
 /** `load` gets a new credential from its source; what it throws is for the operator alone. */
-export function keepFresh<value>(load: () => Promise<Expiring<value>>, { name, observe, now }: CredentialOptions): Credential<value> {
+export function keepFresh<value>(load: () => Promise<Expiring<value>>, { name, observe, now, attempted }: CredentialOptions): Credential<value> {
   let current: (Expiring<value> & { obtainedAtMs: number }) | undefined
   let isRefused = false
   let refusedAtMs = Number.NEGATIVE_INFINITY
   let loading: Promise<value> | undefined
-  let failure: { atMs: number; message: string } | undefined
+  let failure: CredentialTrouble | undefined
 
   async function renew(): Promise<value> {
     try {
@@ -63,10 +72,12 @@ export function keepFresh<value>(load: () => Promise<Expiring<value>>, { name, o
       current = { ...loaded, obtainedAtMs: now().getTime() }
       isRefused = false
       failure = undefined
+      attempted?.(undefined)
       return loaded.value
     } catch (error) {
       const message = error instanceof Error ? error.message.slice(0, 500) : String(error)
       failure = { atMs: now().getTime(), message }
+      attempted?.(failure)
       observe({ op: 'error', message: `${name}: cannot get a credential: ${message}`, repeat: `credential ${name}` })
       throw new CredentialError(message)
     } finally {

@@ -2,7 +2,7 @@
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { Observe } from '../observe/events.ts'
 import type { TimeoutsConfig, UpstreamConfig } from './config.ts'
-import type { CredentialDeps, Environment } from './credential.ts'
+import type { CredentialDeps, CredentialTrouble, Environment } from './credential.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface UpstreamDeps {
@@ -13,6 +13,8 @@ export interface UpstreamDeps {
   timeouts: TimeoutsConfig
   observe: Observe
   now: () => Date
+  /** Hears how each attempt to get a credential of this upstream ended. */
+  attempted?: (trouble: CredentialTrouble | undefined) => void
 }
 
 type Common = Pick<Upstream, 'name' | 'provider' | 'models' | 'ttfbMs' | 'proxy' | 'failoverOn' | 'priority' | 'weight' | 'maxConcurrency' | 'hasPersonalCredentials'>
@@ -35,7 +37,7 @@ export function commonOf(config: UpstreamConfig, position: number, deps: Upstrea
 
 /** For the credentials of one upstream. */
 export function credentialDeps(config: UpstreamConfig, deps: UpstreamDeps): CredentialDeps {
-  return { name: `upstream ${config.name}`, fetch: deps.credentialFetch(config.proxy), environment: deps.environment, observe: deps.observe, now: deps.now }
+  return { name: `upstream ${config.name}`, fetch: deps.credentialFetch(config.proxy), environment: deps.environment, observe: deps.observe, now: deps.now, attempted: deps.attempted }
 }
 
 /** The operator's own headers. */

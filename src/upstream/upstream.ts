@@ -1,6 +1,8 @@
 // What the relay knows of a provider. One file per provider implements it.
 import type { JsonObject } from '../json/scan.ts'
 import type { Principal } from '../principal.ts'
+import type { CredentialKind } from './credential-kind.ts'
+import type { CredentialTrouble } from './credential.ts'
 
 export type Surface = 'messages' | 'count_tokens'
 
@@ -106,6 +108,9 @@ export interface Upstream {
   requestId(headers: Headers): string | undefined
   /** Undefined before a first credential was needed, and where there is nothing to renew. */
   credential?(): CredentialState | undefined
+  readonly credentialKind?: CredentialKind
+  /** Why no credential could be had; undefined where the last attempt brought one, or none was needed. */
+  credentialTrouble?(): CredentialTrouble | undefined
   /** What is left out of requests because this upstream refused it. */
   leftOut?(): readonly LeftOut[]
 }

@@ -69,6 +69,9 @@ beforeAll(async () => {
   alice = await world.signIn('alice')
   const token = alice.access_token
 
+  // The log says all it can.
+  for (const gateway of [world.gateway, subject]) expect(await hear(toldAdmin, fetch(`${gateway.url}/v1/organizations/log_level`, { method: 'PUT', headers: { 'x-api-key': SECRETS.write }, body: '{"level":"debug"}' }))).toBe(200)
+
   // Requests that succeed, that fail in every way, that break off, that nobody may make.
   const deltas = messageEvents('claude-sonnet-5', ['zebra-answer '])
   world.upstream.enqueue(answerStream(deltas))
@@ -89,7 +92,7 @@ beforeAll(async () => {
   await hear([], world.gateway.post('/v1/messages/count_tokens', ask(), token))
 
   // Tokens that nobody gave, and all that is done with those somebody did.
-  for (const path of ['/v1/messages', '/v1/models', '/managed/settings', '/nowhere?code=zebra-query&state=zebra-query', '/oauth/callback?code=zebra-query&state=zebra-query']) {
+  for (const path of ['/', '/status', '/v1/messages', '/v1/models', '/managed/settings', '/nowhere?code=zebra-query&state=zebra-query', '/oauth/callback?code=zebra-query&state=zebra-query']) {
     await hear(told, world.gateway.get(path, PRESENTED[0]))
     await hear(told, world.gateway.get(path, undefined, { 'x-api-key': PRESENTED[1] as string }))
   }
@@ -120,7 +123,7 @@ beforeAll(async () => {
   await form('/oauth/revoke', { token: refreshed.refresh_token })
   await until(async () => Number((await world.database.sql`select count(*)::int as n from audit_event where evt = 'session.revoke'`)[0]?.n) === 1)
 
-  for (const path of ['/metrics', '/readyz?verbose=1', '/v1/organizations/audit_events?limit=1000', '/v1/organizations/audit_events?format=csv', '/v1/organizations/audit_events?format=ndjson', '/v1/organizations/spend_limits/audit', '/v1/organizations/spend_limits/effective',
+  for (const path of ['/metrics', '/readyz?verbose=1', '/status', '/v1/organizations/log_level', '/v1/organizations/audit_events?limit=1000', '/v1/organizations/audit_events?format=csv', '/v1/organizations/audit_events?format=ndjson', '/v1/organizations/spend_limits/audit', '/v1/organizations/spend_limits/effective',
     '/v1/organizations/usage_report/messages?starting_at=2020-01-01T00:00:00Z&format=csv&bucket_width=1d&group_by[]=user', '/v1/organizations/policies/effective?user_id=alice', '/v1/organizations/spend_limits/zebra-query', '/v1/organizations/audit_events?page=zebra-query']) {
     await hear(toldAdmin, admin(path))
   }
@@ -136,7 +139,7 @@ const TOKENS: string[] = []
 
 function logOf(format: 'text' | 'json'): string {
   const lines: string[] = []
-  const sink = createSink({ level: 'debug', format, write: (line) => lines.push(line), now: () => new Date() })
+  const sink = createSink({ level: () => 'debug', format, write: (line) => lines.push(line), now: () => new Date() })
   for (const observation of [...world.gateway.observed, ...subject.observed]) sink(observation)
   return lines.join('')
 }
@@ -154,6 +157,7 @@ const found = (text: string, words: readonly string[]) => words.filter((word) =>
 describe('no secret, prompt, answer or token is in', () => {
   test.each(['text', 'json'] as const)('the log, at its lowest level, as %s', (format) => {
     const log = logOf(format)
+    expect(log).toMatch(/claude-sonnet-5 for alice: policy \d+; spend: /)
     for (const evt of ['inference', 'auth.denied', 'admin.denied', 'session.revoke', 'spend.alert', 'admin.limit.upsert', 'inference.denied', 'session.refresh']) expect(log).toContain(`"evt":"${evt}"`)
     expect(found(log, everyWord())).toEqual([])
   })
@@ -166,7 +170,7 @@ describe('no secret, prompt, answer or token is in', () => {
   })
 
   test('what an administrator reads: metrics, readiness, exports, reports, errors', () => {
-    expect(toldAdmin.length).toBe(12)
+    expect(toldAdmin.length).toBe(16)
     expect(toldAdmin.filter((answer) => answer.includes('gatehouse_audit_events_stored_total') || answer.includes('"evt":"inference"') || answer.includes('""evt"":""inference""'))).toHaveLength(4)
     expect(found(toldAdmin.join('\n'), everyWord())).toEqual([])
   })

@@ -223,7 +223,7 @@ describe('a slow provider', () => {
       },
     } as unknown as RelyingParty
     const revocations = { add() {} } as unknown as Revocations
-    const refresh = createRefresher({ db, sealer, relyingParty, revocations, tell: () => {}, now: () => new Date(), session: { max_hours: 1 } }, 100)
+    const refresh = createRefresher({ db, sealer, relyingParty, revocations, tell: () => {}, debug: () => {}, now: () => new Date(), session: { max_hours: 1 } }, 100)
     return { db, sid, asked, isAsked: isAsked.promise, answer, present: () => refresh(token, context) }
   }
 

@@ -171,7 +171,7 @@ describe('the small surfaces', () => {
     expect(await text('/readyz')).toBe('ready')
     expect((await fetch(`${world.gateway.url}/api/hello`, { method: 'HEAD' })).status).toBe(200)
     expect(await text('/protocol')).toContain('gatehouse 0.1.0, protocol version 1')
-    expect(await text('/')).toContain('This gateway is up.')
+    expect(await text('/')).toContain('<h1>This gateway is up</h1>')
   })
 
   test('the protocol names every public path', async () => {

@@ -25,7 +25,7 @@ test.each([
   const context: RequestContext = { requestId: 'r', clientIp: '127.0.0.1', principal, receivedAt: 0, receivedMs: 0, idleLimit: { lift() {}, restore() {} } }
   const relay = createRelay({
     models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream], charge: keptCharge(),
-    fetch: async () => new Response('no', { status: typeof how === 'number' ? how : 200 }), maxRequestBytes: 1000, observe: () => {}, version: '0', nowMs: () => 0,
+    fetch: async () => new Response('no', { status: typeof how === 'number' ? how : 200 }), maxRequestBytes: 1000, observe: () => {}, debug: () => {}, policyIndex: () => undefined, version: '0', nowMs: () => 0,
   })
   await relay.messages(new Request('http://gateway/v1/messages', { method: 'POST', body: '{"model":"claude-sonnet-5"}' }), context)
   expect(relay.lanes()[0]?.outcomes).toMatchObject({ [outcome]: 1 })

@@ -22,7 +22,7 @@ function setup(fetch: GuardedFetch, changes: Partial<Upstream> = {}) {
   const observed: Observation[] = []
   const relay = createRelay({
     models: createModelTable({ autoInclude: true, models: [], upstreams: [upstream] }), judgeModel: () => undefined, upstreams: [upstream], charge: keptCharge(), fetch,
-    maxRequestBytes: 1000, observe: (one) => void observed.push(one), version: '0', nowMs: () => 0,
+    maxRequestBytes: 1000, observe: (one) => void observed.push(one), debug: () => {}, policyIndex: () => undefined, version: '0', nowMs: () => 0,
   })
   const leaving = new AbortController()
   const ask = () => relay.messages(new Request('http://gateway/v1/messages', { method: 'POST', body: '{"model":"claude-sonnet-5"}', signal: leaving.signal }), CONTEXT)

@@ -5,7 +5,7 @@ import { createSink } from '../../src/observe/sink.ts'
 function written(observations: Observation[], options: { level?: 'debug' | 'info' | 'warn' | 'error'; format?: 'text' | 'json'; times?: number[] } = {}): string[] {
   const lines: string[] = []
   const times = options.times ?? []
-  const observe = createSink({ level: options.level ?? 'info', format: options.format ?? 'text', write: (line) => lines.push(line), now: () => new Date(times.shift() ?? 0) })
+  const observe = createSink({ level: () => options.level ?? 'info', format: options.format ?? 'text', write: (line) => lines.push(line), now: () => new Date(times.shift() ?? 0) })
   for (const observation of observations) observe(observation)
   return lines
 }
@@ -57,5 +57,16 @@ describe('the log', () => {
     const line: Observation = { op: 'warn', message: 'away', repeat: 'db' }
     const lines = written([line, line, line, line], { times: [0, 0, 1000, 1000, 2000, 2000, 31_000, 31_000] })
     expect(lines.map((text) => text.slice(text.indexOf('warn')))).toEqual(['warn away\n', 'warn away (2 more like this were not written)\n'])
+  })
+
+  test('writes each of them at the level debug', () => {
+    const line: Observation = { op: 'warn', message: 'away', repeat: 'db' }
+    expect(written([line, line, line], { level: 'debug' })).toHaveLength(3)
+  })
+
+  test('keeps a bounded number of kinds in mind, and goes on counting', () => {
+    const kinds = Array.from({ length: 5000 }, (_, at): Observation => ({ op: 'warn', message: `kind ${at}`, repeat: `kind ${at}` }))
+    const last = kinds.at(-1) as Observation
+    expect(written([...kinds, last, last])).toHaveLength(5000)
   })
 })
