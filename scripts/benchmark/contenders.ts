@@ -65,7 +65,7 @@ http {
 async function start(name: Contender['name'], command: readonly string[], port: number, env: Record<string, string>, log?: string): Promise<Contender> {
   const startedMs = performance.now()
   const output = log === undefined ? 'ignore' : Bun.file(log)
-  const child = Bun.spawn(['taskset', '-c', SERVER_CORE, ...command], { env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...env }, stdin: 'ignore', stdout: 'ignore', stderr: output })
+  const child = Bun.spawn(['taskset', '-c', SERVER_CORE, ...command], { env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...env, ...JSON.parse(process.env.BENCH_ENV ?? '{}') }, stdin: 'ignore', stdout: 'ignore', stderr: output })
   await ready(port, () => child.exitCode, name, log)
   const readyMs = performance.now() - startedMs
   return {

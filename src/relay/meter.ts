@@ -21,10 +21,9 @@ export interface Meter {
 const MAX_LINE_BYTES = 1024 * 1024
 const MAX_JSON_BYTES = 8 * 1024 * 1024
 const [LF, CR] = [0x0a, 0x0d]
-/** What the events that matter here have in common: `message_start`, `message_delta`, `message_stop`. */
-const MARK = 'message_'
-/** A search for bytes takes a tenth of the time of a search for a string. */
-const MARK_BYTES = Buffer.from(MARK)
+/** What the events that matter here have in common: `message_start`, `message_delta`, `message_stop`. As bytes: a search for a string takes ten times as long. */
+const MARK = Buffer.from('message_')
+const DATA = Buffer.from('data:')
 /** Of an output token that nobody counted: contract §5. */
 const CHARACTERS_PER_TOKEN = 4
 
@@ -43,17 +42,23 @@ export function createStreamMeter(): Meter {
   let tail = 0x0a0a
   let last: Uint8Array = new Uint8Array()
 
-  function readLines(text: string): void {
-    for (const line of text.split(/\r\n|\r|\n/)) {
-      if (!line.startsWith('data:') || !line.includes(MARK)) continue
-      const event = parse(line.slice('data:'.length))
-      if (event?.type === 'message_start') usage = overwriteUsage(overwriteModel(usage, event.message?.model), event.message?.usage)
-      if (event?.type === 'message_delta') usage = overwriteUsage(usage, event.usage)
-      stopped ||= event?.type === 'message_stop'
-      hasCount ||= event?.type === 'message_delta' && count(event.usage?.output_tokens) !== undefined
-      counted ||= hasCount && (stopped || (event?.type === 'message_delta' && typeof event.delta?.stop_reason === 'string'))
+  /** Of all lines only those with the mark are looked at. */
+  function readLines(lines: Buffer): void {
+    for (let mark = lines.indexOf(MARK); mark >= 0; ) {
+      const start = endOfLines(lines.subarray(0, mark))
+      const end = start + firstLineEnd(lines.subarray(start))
+      if (isData(lines, start)) readEvent(parse(lines.toString('utf8', start + DATA.length, end)))
+      mark = lines.indexOf(MARK, end)
     }
     if (counted) sent.drop()
+  }
+
+  function readEvent(event: any): void {
+    if (event?.type === 'message_start') usage = overwriteUsage(overwriteModel(usage, event.message?.model), event.message?.usage)
+    if (event?.type === 'message_delta') usage = overwriteUsage(usage, event.usage)
+    stopped ||= event?.type === 'message_stop'
+    hasCount ||= event?.type === 'message_delta' && count(event.usage?.output_tokens) !== undefined
+    counted ||= hasCount && (stopped || (event?.type === 'message_delta' && typeof event.delta?.stop_reason === 'string'))
   }
 
   /** An answer that broke off before it began has no output, and nobody knows of its input. */
@@ -73,10 +78,10 @@ export function createStreamMeter(): Meter {
         const ended = end === bytes.length ? bytes : bytes.subarray(0, end)
         if (carry.length() > 0) carry.add(ended)
         const lines = carry.length() > 0 ? carry.take() : ended
-        const whole = skipping ? lines.subarray(restOfLine(lines)) : lines
+        const whole = skipping ? lines.subarray(firstLineEnd(lines)) : lines
         if (skipping) sent.addToLong(lines.length - whole.length)
         skipping = false
-        if (whole.includes(MARK_BYTES)) readLines(whole.toString('utf8'))
+        if (whole.includes(MARK)) readLines(whole)
         sent.add(whole)
       }
       if (end === bytes.length) return
@@ -100,9 +105,17 @@ function endOfLines(bytes: Buffer): number {
   return last === LF || last === CR ? bytes.length : Math.max(bytes.lastIndexOf(LF), bytes.lastIndexOf(CR)) + 1
 }
 
-/** How much of it belongs to a line that began earlier. */
-function restOfLine(lines: Buffer): number {
-  return lines.findIndex((byte) => byte === LF || byte === CR)
+/** Of the first line end, or the length. */
+function firstLineEnd(bytes: Buffer): number {
+  const lf = bytes.indexOf(LF)
+  const line = lf < 0 ? bytes : bytes.subarray(0, lf)
+  const cr = line.indexOf(CR)
+  return cr < 0 ? line.length : cr
+}
+
+function isData(lines: Buffer, start: number): boolean {
+  for (let at = 0; at < DATA.length; at++) if (lines[start + at] !== DATA[at]) return false
+  return true
 }
 
 /** Undefined for what is not JSON. */

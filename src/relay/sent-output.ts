@@ -1,10 +1,9 @@
 // What an event stream has passed on of an answer, in characters: for streams that end before the upstream has counted.
 // Bytes are only kept as they come; they are looked into when somebody asks, or when there are too many of them.
-import { gatherBytes } from '../std/gathered-bytes.ts'
 import { bufferOf } from '../std/buffer-of.ts'
 
 export interface SentOutput {
-  /** Lines that have ended. */
+  /** Lines that have ended. They are kept, not copied: their memory must not be used again. */
   add(lines: Uint8Array): void
   /** The beginning of a line that is too long to keep. */
   addLong(line: Uint8Array): void
@@ -21,15 +20,26 @@ const MOST_KEPT_BYTES = 64 * 1024
 const HEAD_BYTES = 256
 
 export function createSentOutput(): SentOutput {
-  const kept = gatherBytes()
+  let kept: Uint8Array[] = []
+  let keptBytes = 0
   let counted = 0
   let isLongCounted = false
   let isDropped = false
+
+  function forget(): void {
+    kept = []
+    keptBytes = 0
+  }
+
   return {
     add(lines) {
       if (isDropped) return
-      if (kept.length() + lines.byteLength > MOST_KEPT_BYTES) counted += charactersIn(kept.take())
-      kept.add(lines)
+      if (keptBytes + lines.byteLength > MOST_KEPT_BYTES) {
+        counted += charactersInAll(kept)
+        forget()
+      }
+      kept.push(lines)
+      keptBytes += lines.byteLength
     },
     addLong(line) {
       // A block may begin with something large that no model wrote, as the pages that a search found.
@@ -39,10 +49,10 @@ export function createSentOutput(): SentOutput {
     addToLong(bytes) {
       if (isLongCounted) counted += bytes
     },
-    characters: (unended) => counted + charactersIn(kept.view()) + charactersIn(unended),
+    characters: (unended) => counted + charactersInAll(kept) + charactersIn(unended),
     drop() {
       isDropped = true
-      kept.take()
+      forget()
     },
   }
 }
@@ -50,6 +60,10 @@ export function createSentOutput(): SentOutput {
 /** What a delta adds, up to its end or the end of what there is. Inside a string the quotes of the names would be escaped. */
 const ADDED = /"delta"\s*:\s*\{[^{}\r\n]*?"(?:text|thinking|partial_json)"\s*:\s*"((?:[^"\\\r\n]|\\.)*)/g
 const ESCAPE = /\\(?:u[0-9a-fA-F]{4}|.)/g
+
+function charactersInAll(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + charactersIn(piece), 0)
+}
 
 /** A third of the time that parsing every event takes. */
 function charactersIn(lines: Uint8Array): number {

@@ -103,8 +103,8 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
     if (rest !== undefined && rest.bytes.byteLength > 0) pass(rest.bytes)
     const isWhole = rest?.isWhole ?? (!isEventStream || meter.isWhole())
     // A connection that ends cleanly in the middle of an answer must not look like its end.
-    const isTold = isEventStream && (decoder !== undefined || meter.endsInError())
-    if (!isWhole && !isTold) return breakOff('upstream_broke')
+    const isTold = () => isEventStream && (decoder !== undefined || meter.endsInError())
+    if (!isWhole && !isTold()) return breakOff('upstream_broke')
     finish(isWhole ? 'completed' : 'upstream_broke')
     controller.close()
   }

@@ -3,12 +3,12 @@ import { cleanEnvironment, isClean } from '../../src/reexec.ts'
 
 describe('cleanEnvironment', () => {
   test('adds what Bun reads before any of our code runs', () => {
-    expect(cleanEnvironment({}).env).toEqual({ BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', NODE_ENV: 'production' })
+    expect(cleanEnvironment({}).env).toEqual({ BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', MIMALLOC_PURGE_DELAY: '1000', NODE_ENV: 'production' })
   })
 
   test('replaces values of the environment that would lower the number of requests or leave production', () => {
     const { env, dropped } = cleanEnvironment({ BUN_CONFIG_MAX_HTTP_REQUESTS: '16', NODE_ENV: 'development' })
-    expect(env).toEqual({ BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', NODE_ENV: 'production' })
+    expect(env).toEqual({ BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', MIMALLOC_PURGE_DELAY: '1000', NODE_ENV: 'production' })
     expect(dropped).toEqual([])
   })
 
