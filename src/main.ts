@@ -12,12 +12,16 @@ import { explainPrice } from './explain/price.ts'
 import { describeError } from './observe/describe-error.ts'
 import type { Level, Observe } from './observe/events.ts'
 import { createLogLevel, LEVELS, type LogLevel } from './observe/log-level.ts'
+import { createLineBuffer } from './observe/line-buffer.ts'
 import { createSink } from './observe/sink.ts'
 import { parseArguments, USAGE, type Command } from './arguments.ts'
 import { PROXY_VARIABLE, reexecWithCleanEnvironment } from './reexec.ts'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
+
+const log = createLineBuffer((text) => process.stderr.write(text))
+process.on('exit', log.flush)
 
 async function run(command: Command): Promise<void> {
   switch (command.name) {
@@ -103,7 +107,7 @@ function createLog(defaultLevel: Level = 'info'): { observe: Observe; logLevel: 
   const observe = createSink({
     level: logLevel.current,
     format: setting('LOG_FORMAT') === 'json' ? 'json' : 'text',
-    write: (line) => process.stderr.write(line),
+    write: log.write,
     now: () => new Date(),
   })
   logLevel.tells(observe)
@@ -143,6 +147,7 @@ if (!parsed.ok) {
   process.exit(EXIT_USAGE)
 }
 run(parsed.command).catch((error: unknown) => {
+  log.flush()
   const message = error instanceof BootError ? error.message : `unexpected failure: ${describeError(error)}`
   // Problems of a file begin with their place in it, as editors and CI expect.
   process.stderr.write(/^.*:\d+:\d+ {2}/.test(message) ? `${message}\n` : `gatehouse: ${message}\n`)

@@ -20,19 +20,41 @@ const MOST_UNITS = 16_384
 const MOST_UNITS_OF_TEXT = 1000
 const MOST_OF_LIST = 20
 
-/** Without its line end. Credentials are cut out; control characters, C1 and the Unicode line ends are escaped. */
+/** `isPlain`: nothing had to be cut out, shortened or escaped. */
+interface Written {
+  readonly line: string
+  readonly isPlain: boolean
+}
+
+/** An event is written to the log and to the trail. */
+const known = new WeakMap<AuditEvent, Written>()
+
+/** Without its line end. Credentials are cut out; control characters, C1 and the Unicode line ends are escaped. The event must not change afterwards. */
 export function auditLine(event: AuditEvent): string {
-  const line = JSON.stringify(event)
-  return redact(escaped(line.length > MOST_UNITS ? JSON.stringify(event, shortened) : line))
+  return written(event).line
 }
 
 export function auditRecord(event: TimedEvent): AuditRecord {
-  return recordOf(auditLine(event))
+  const { line, isPlain } = written(event)
+  return isPlain ? recordFrom(event as unknown as Record<string, unknown>, line) : recordOf(line)
+}
+
+function written(event: AuditEvent): Written {
+  const before = known.get(event)
+  if (before !== undefined) return before
+  const json = JSON.stringify(event)
+  const line = redact(escaped(json.length > MOST_UNITS ? JSON.stringify(event, shortened) : json))
+  const made = { line, isPlain: line === json }
+  known.set(event, made)
+  return made
 }
 
 /** What is stored beside a line says the same as the line. */
 export function recordOf(line: string): AuditRecord {
-  const event = JSON.parse(line) as Record<string, unknown>
+  return recordFrom(JSON.parse(line) as Record<string, unknown>, line)
+}
+
+function recordFrom(event: Record<string, unknown>, line: string): AuditRecord {
   return { ts: String(event.ts), evt: String(event.evt), request_id: textOf(event.request_id), issuer: textOf(event.issuer), sub: textOf(event.sub), line }
 }
 

@@ -44,7 +44,7 @@ export function createSink({ level, format, write: writeLine, now }: SinkOptions
 
   return (observation: Observation) => {
     const ts = now().toISOString()
-    if (isAudit(observation)) return writeLine(`${auditLine({ ts, ...observation })}\n`)
+    if (isAudit(observation)) return writeLine(`${auditLine(observation.ts === undefined ? { ts, ...observation } : observation)}\n`)
     const current = level()
     if (!isWritten(observation.op, current)) return
     // Who debugs wants to see each of them.

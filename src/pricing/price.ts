@@ -3,6 +3,7 @@ import { SERVER_TOOLS, UNKNOWN_MODEL_PRICES } from '../models/catalog.ts'
 import { sentModel } from '../models/sent-model.ts'
 import { catalogModel } from '../models/spellings.ts'
 import { exactly, ONE, times, type Exact } from './exact.ts'
+import { createKnownPrices, type KnownPrice } from './known-prices.ts'
 import { isPriced, listPrice, type Step } from './list-price.ts'
 import { priceRow, rowPrices, type PriceRow } from './price-row.ts'
 import { basePrices, ratesFrom, type BasePrices, type Rates } from './rates.ts'
@@ -24,6 +25,8 @@ export interface Price {
 export interface Pricing {
   /** The price of the tokens of `usage`; the work beside them is priced on its own: see executions-of.ts. */
   price(served: Served, usage: Usage): Price
+  /** The same without its reasons, which cost more than the price. */
+  known(served: Served, usage: Usage): KnownPrice
 }
 
 export interface PricingOptions {
@@ -65,14 +68,14 @@ export function createPricing({ multiplier, overrides, onUnknown }: PricingOptio
     return { by: 'list', base: basePrices(prices), steps: [because(listed.why), ...steps] }
   }
 
-  return {
-    price(served, usage) {
-      const found = before(served, usage)
-      const steps = [...found.steps, ofMultiplier]
-      const ratio = steps.reduce((product, step) => times(product, step.ratio ?? ONE), ONE)
-      return { ...found, steps, rates: ratesFrom(found.base, ratio, webSearch) }
-    },
+  function price(served: Served, usage: Usage): Price {
+    const found = before(served, usage)
+    const steps = [...found.steps, ofMultiplier]
+    const ratio = steps.reduce((product, step) => times(product, step.ratio ?? ONE), ONE)
+    return { ...found, steps, rates: ratesFrom(found.base, ratio, webSearch) }
   }
+
+  return { price, known: createKnownPrices(price) }
 }
 
 /** What the name sent upstream says counts for more than what the model is called here: people may get another model than they ask for. */

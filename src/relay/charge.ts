@@ -132,7 +132,7 @@ function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged
       outcome,
       ttfbMs,
       durationMs,
-      price: pricing.price(served, usage),
+      price: pricing.known(served, usage),
     }))
 }
 

@@ -61,6 +61,23 @@ export function createStreamMeter(): Meter {
     counted ||= hasCount && (stopped || (event?.type === 'message_delta' && typeof event.delta?.stop_reason === 'string'))
   }
 
+  /** Whole lines, the first of which may have begun earlier. */
+  function passLines(ended: Buffer): void {
+    const firstEnd = skipping || carry.length() > 0 ? firstLineEnd(ended) : 0
+    if (skipping) sent.addToLong(firstEnd)
+    else if (firstEnd > 0 || carry.length() > 0) {
+      carry.add(ended.subarray(0, firstEnd))
+      look(carry.take())
+    }
+    skipping = false
+    look(firstEnd === 0 ? ended : ended.subarray(firstEnd))
+  }
+
+  function look(lines: Buffer): void {
+    if (lines.includes(MARK)) readLines(lines)
+    sent.add(lines)
+  }
+
   /** An answer that broke off before it began has no output, and nobody knows of its input. */
   function estimated(): Usage {
     const output = Math.ceil(sent.characters(carry.view()) / CHARACTERS_PER_TOKEN)
@@ -74,16 +91,7 @@ export function createStreamMeter(): Meter {
       for (let at = Math.max(0, chunk.length - 4); at < chunk.length; at++) tail = ((tail << 8) | (chunk[at] as number)) >>> 0
       const bytes = bufferOf(chunk)
       const end = endOfLines(bytes)
-      if (end > 0) {
-        const ended = end === bytes.length ? bytes : bytes.subarray(0, end)
-        if (carry.length() > 0) carry.add(ended)
-        const lines = carry.length() > 0 ? carry.take() : ended
-        const whole = skipping ? lines.subarray(firstLineEnd(lines)) : lines
-        if (skipping) sent.addToLong(lines.length - whole.length)
-        skipping = false
-        if (whole.includes(MARK)) readLines(whole)
-        sent.add(whole)
-      }
+      if (end > 0) passLines(end === bytes.length ? bytes : bytes.subarray(0, end))
       if (end === bytes.length) return
       if (skipping) return sent.addToLong(bytes.length)
       carry.add(bytes.subarray(end))

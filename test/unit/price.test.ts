@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { CATALOG } from '../../src/models/catalog.ts'
 import { executionsOf } from '../../src/pricing/executions-of.ts'
 import { createPricing, type PricingOptions, type Served } from '../../src/pricing/price.ts'
 import { costOf, TOKEN_CLASSES } from '../../src/pricing/rates.ts'
@@ -16,6 +17,27 @@ function served(model: string, upstream: Partial<Served['upstream']> = {}, upstr
 }
 
 const cost = (what: Served, usage: Usage = SOME, options = LIST) => costOf(createPricing(options).price(what, usage).rates, usage)
+
+describe('a price that is known', () => {
+  test('is the one that would be worked out, whatever decides it and in whatever order they are asked for', () => {
+    const pricing = createPricing({ multiplier: 1.1, overrides: [] })
+    const upstreams = [{}, { provider: 'bedrock', region: 'us-east-1' }, { provider: 'vertex', region: 'global' }, { provider: 'vertex', region: 'us-east5' }, { provider: 'foundry' }]
+    const usages: Usage[] = [SOME, { ...SOME, speed: 'fast' }, { ...SOME, serviceTier: 'batch' }, { ...SOME, inferenceGeo: 'us' }, { ...SOME, input: 200_001 }, { ...SOME, input: 100, cacheRead: 250_000 }, NO_USAGE]
+    const asked = CATALOG.flatMap(({ id }) =>
+      upstreams.flatMap((upstream) => [id, `anthropic.${id}-v1:0`, `us.anthropic.${id}`].flatMap((upstreamModel) => ['2024-01-01', '2026-11-22', '2026-11-23'].map((day) => served(id, upstream, upstreamModel, new Date(`${day}T23:59:59Z`))))),
+    )
+    const all = asked.flatMap((what) => usages.map((usage) => [what, usage] as const))
+    let differences = 0
+    for (const step of [1, 7]) {
+      for (let at = 0; at < all.length; at += step) {
+        const [what, usage] = all[at] as (typeof all)[number]
+        const { rates, by } = pricing.price(what, usage)
+        if (!Bun.deepEquals(pricing.known(what, usage), { rates, by })) differences++
+      }
+    }
+    expect([all.length > 5000, differences]).toEqual([true, 0])
+  })
+})
 
 // Prices of the list in nano-dollars a token times the tokens of SOME, added up by hand.
 describe('the list price of', () => {
