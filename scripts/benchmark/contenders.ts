@@ -21,7 +21,7 @@ const READY_LIMIT_MS = 20_000
 /** The gateway on this configuration. Its log goes to a file, as it would under systemd. */
 export async function startGateway(config: object, port: number, directory: string): Promise<Contender> {
   await Bun.write(join(directory, 'gateway.yaml'), JSON.stringify(config))
-  return start('gatehouse', [...(process.env.BENCH_PROGRAM?.split(' ') ?? [BINARY]), 'serve', '--config', join(directory, 'gateway.yaml')], port, { GATEHOUSE_ALLOW_LOOPBACK: '1' }, join(directory, 'gatehouse.log'))
+  return start('gatehouse', [BINARY, 'serve', '--config', join(directory, 'gateway.yaml')], port, { GATEHOUSE_ALLOW_LOOPBACK: '1' }, join(directory, 'gatehouse.log'))
 }
 
 /** `program`: a file of this folder. */
@@ -65,7 +65,7 @@ http {
 async function start(name: Contender['name'], command: readonly string[], port: number, env: Record<string, string>, log?: string): Promise<Contender> {
   const startedMs = performance.now()
   const output = log === undefined ? 'ignore' : Bun.file(log)
-  const child = Bun.spawn(['taskset', '-c', SERVER_CORE, ...command], { env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...env, ...JSON.parse(process.env.BENCH_ENV ?? '{}') }, stdin: 'ignore', stdout: 'ignore', stderr: output })
+  const child = Bun.spawn(['taskset', '-c', SERVER_CORE, ...command], { env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...env }, stdin: 'ignore', stdout: 'ignore', stderr: output })
   await ready(port, () => child.exitCode, name, log)
   const readyMs = performance.now() - startedMs
   return {

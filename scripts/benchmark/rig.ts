@@ -22,6 +22,7 @@ export interface Bench {
   /** The database server's first process. */
   readonly postmaster: number
   readonly url: string
+  readonly databaseUrl: string
   metrics(): Promise<string>
   /** Stops the gateway and starts it again on its database. */
   restart(): Promise<Contender>
@@ -58,6 +59,7 @@ export async function startBench({ provider, isAuditStored = true }: { provider:
     token,
     postmaster,
     url,
+    databaseUrl: database.url,
     metrics: async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
     async restart() {
       await gateway.stop()

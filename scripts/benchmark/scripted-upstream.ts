@@ -52,6 +52,8 @@ export function startScriptedUpstream(): ScriptedUpstream {
       parts = given
     },
     holdOpen(head) {
+      // Connections of streams that have ended are used again, by whoever comes.
+      open.clear()
       isHeldOpen = true
       parts = [head]
     },

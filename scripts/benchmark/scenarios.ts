@@ -1,0 +1,148 @@
+// What is measured, and in what it is told: plain data, one object a scenario.
+import { statSync } from 'node:fs'
+import { connect } from '../../src/db/connect.ts'
+import { createLedger } from '../../src/ledger/ledger.ts'
+import { execution, request as ledgerRequest } from '../../test/support/ledger-rows.ts'
+import { BINARY, type Contender } from './contenders.ts'
+import { cpuSeconds, forgetPeak, memory } from './cpu.ts'
+import { median, runLoad } from './load.ts'
+import { bedrockAnswer, jsonAnswer, request, streamAnswer, type Body } from './messages.ts'
+import type { Bench } from './rig.ts'
+import { signIn } from './sign-in.ts'
+import { runStreams } from './streams.ts'
+import { turns, type Turn } from './turns.ts'
+
+/** How much is measured; a smoke run is to see that everything works. */
+export interface Extent {
+  readonly rounds: number
+  readonly seconds: number
+  readonly streams: readonly number[]
+  readonly streamSeconds: number
+  readonly settlements: number
+}
+
+export const FULL: Extent = { rounds: 9, seconds: 3, streams: [1000, 5000], streamSeconds: 10, settlements: 20_000 }
+export const SMOKE: Extent = { rounds: 1, seconds: 0.2, streams: [20], streamSeconds: 0.5, settlements: 500 }
+
+export type Name = Contender['name']
+
+export interface RequestResult {
+  readonly scenario: 'S1' | 'S2' | 'S3' | 'S5'
+  readonly turns: ReadonlyMap<Name, Turn>
+}
+
+const ANSWERS = { stream: streamAnswer, json: jsonAnswer, bedrock: bedrockAnswer }
+const CONNECTIONS = { usual: 16, large: 8, small: 16 }
+
+/** One request after the other on a few connections: CPU time for each. */
+export async function measureRequests(bench: Bench, { rounds, seconds }: Extent, scenario: RequestResult['scenario'], { body, answer }: { body: Body; answer: keyof typeof ANSWERS }): Promise<RequestResult> {
+  bench.upstream.answerWith(ANSWERS[answer]())
+  const options = { request: request(bench.token, { body, stream: answer !== 'json' }), connections: CONNECTIONS[body], seconds, postmaster: bench.postmaster }
+  return { scenario, turns: await turns(bench.contenders, rounds, options) }
+}
+
+export interface StreamsOutcome {
+  readonly name: Name
+  readonly streams: number
+  readonly failed: number
+  readonly cpuSeconds: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly peakMegabytes: number
+}
+
+/** Many streams at once, ten events a second each. Latency is from the upstream's write to the client's read. */
+export async function measureStreams(bench: Bench, { streams, streamSeconds }: Extent): Promise<StreamsOutcome[]> {
+  const outcomes: StreamsOutcome[] = []
+  for (const count of streams) {
+    for (const { name, port, pid } of bench.contenders) {
+      await forgetPeak(pid)
+      const before = cpuSeconds(pid)
+      const { failed, p50Ms, p99Ms } = await runStreams({ port, upstream: bench.upstream, request: request(bench.token, { body: 'small', stream: true }), streams: count, eventsPerSecond: 10, seconds: streamSeconds })
+      outcomes.push({ name, streams: count, failed, cpuSeconds: cpuSeconds(pid) - before, p50Ms, p99Ms, peakMegabytes: memory(pid, 'VmHWM') })
+    }
+  }
+  return outcomes
+}
+
+export interface StartResult {
+  readonly readyMs: number
+  readonly idleMegabytes: number
+  readonly binaryMegabytes: number
+}
+
+const IDLE_MS = 5000
+
+/** From the start of the binary until it is ready, on a database that has its tables. */
+export async function measureStart(bench: Bench, { rounds }: Extent): Promise<StartResult> {
+  const ready: number[] = []
+  for (let round = 0; round < Math.min(rounds, 5); round++) ready.push((await bench.restart()).readyMs)
+  await Bun.sleep(rounds > 1 ? IDLE_MS : 0)
+  return { readyMs: median(ready), idleMegabytes: memory(bench.gateway.pid, 'VmRSS'), binaryMegabytes: statSync(BINARY).size / 1e6 }
+}
+
+export interface SignInResult {
+  readonly perSecond: number
+  readonly cpuMs: number
+}
+
+const SIGN_INS_AT_ONCE = 16
+
+export async function measureSignIns({ url, gateway }: Bench, { rounds, seconds }: Extent): Promise<SignInResult> {
+  let done = 0
+  const run = async (limitSeconds: number) => {
+    done = 0
+    const before = cpuSeconds(gateway.pid)
+    const startedMs = performance.now()
+    const work = async () => {
+      do {
+        await signIn(url, done % 2 === 0 ? 'alice' : 'bob')
+        done++
+      } while (performance.now() - startedMs < limitSeconds * 1000)
+    }
+    await Promise.all(Array.from({ length: SIGN_INS_AT_ONCE }, work))
+    return { perSecond: (done * 1000) / (performance.now() - startedMs), cpuMs: ((cpuSeconds(gateway.pid) - before) * 1000) / done }
+  }
+  await run(seconds)
+  return run(seconds * Math.min(rounds, 3))
+}
+
+export interface LedgerResult {
+  readonly rowsPerSecond: number
+  /** With two requests at once, from the gateway's own histogram: an upper bound. */
+  readonly spendCheckP99Ms: number
+}
+
+/** How fast settlements are written by one process; how long requests waited to be written down. */
+export async function measureLedger(bench: Bench, { settlements, seconds }: Extent): Promise<LedgerResult> {
+  const before = await bench.metrics()
+  bench.upstream.answerWith(jsonAnswer())
+  await runLoad({ port: bench.gateway.port, request: request(bench.token, { body: 'small', stream: false }), connections: 2, seconds })
+  const spendCheckP99Ms = percentileOfHistogram(before, await bench.metrics(), 'gatehouse_spend_check_duration_seconds', 0.99) * 1000
+  const db = connect({ url: bench.databaseUrl, maxConnections: 3, observe: () => {} })
+  const ledger = await createLedger({ db, observe: () => {}, retention: { usageDays: 365, spendMonths: 13, identityDays: 90 }, nowMs: () => performance.now() })
+  const startedMs = performance.now()
+  for (let n = 0; n < settlements; n++) ledger.settle(ledgerRequest(), [execution(1000)])
+  await ledger.flush(120_000)
+  const rowsPerSecond = (settlements * 1000) / (performance.now() - startedMs)
+  await ledger.stop()
+  await db.close()
+  return { rowsPerSecond, spendCheckP99Ms }
+}
+
+/** The upper edge of the bucket in which it lies, in the histogram's unit, of what came between two expositions. */
+function percentileOfHistogram(before: string, after: string, name: string, share: number): number {
+  const earlier = buckets(before, name)
+  const edges = [...buckets(after, name)].map(([edge, count]): [number, number] => [edge, count - (earlier.get(edge) ?? 0)]).sort(([a], [b]) => a - b)
+  const all = edges.at(-1)?.[1] ?? 0
+  return edges.find(([, count]) => count >= all * share)?.[0] ?? Number.NaN
+}
+
+function buckets(exposition: string, name: string): Map<number, number> {
+  const found = new Map<number, number>()
+  for (const [, edge, count] of exposition.matchAll(new RegExp(`^${name}_bucket\\{(?:[^}]*,)?le="([^"]+)"[^}]*\\} (\\d+)`, 'gm'))) {
+    const at = edge === '+Inf' ? Infinity : Number(edge)
+    found.set(at, (found.get(at) ?? 0) + Number(count))
+  }
+  return found
+}

@@ -1,0 +1,36 @@
+// A run as Markdown: ratios first, then the figures they are made of.
+import type { Results, Target } from './targets.ts'
+
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly kernel: string
+  readonly date: string
+  readonly version: string
+}
+
+export function tables(machine: Machine, results: Results, targets: readonly Target[]): string {
+  return [
+    `Measured on ${machine.date} with gatehouse ${machine.version}, on ${machine.cores} cores of ${machine.cpu}, Linux ${machine.kernel}: the server on one core; clients, upstream and database on the other.`,
+    '',
+    table(['', 'measure', 'target', 'measured', ''], targets.map(({ scenario, what, target, measured, holds }) => [scenario, what, target, measured, holds ? 'holds' : '**not yet**'])),
+    '',
+    table(
+      ['request', 'server', 'CPU time', 'of PostgreSQL', 'requests a second', 'p50', 'p99'],
+      results.requests.flatMap(({ scenario, turns }) => [...turns].map(([name, one]) => [scenario, name, ms(one.cpuMs), name === 'gatehouse' ? ms(one.databaseMs) : '', String(Math.round(one.requests / one.seconds)), ms(one.p50Ms), ms(one.p99Ms)])),
+    ),
+    '',
+    table(['streams', 'server', 'CPU time', 'p50', 'p99', 'memory', 'failed'], results.streams.map((one) => [one.streams.toLocaleString('en-US'), one.name, `${one.cpuSeconds.toFixed(1)} s`, ms(one.p50Ms), ms(one.p99Ms), `${one.peakMegabytes.toFixed(0)} MB`, String(one.failed)])),
+    '',
+    `A sign-in takes ${ms(results.signIns.cpuMs)} of CPU time.`,
+  ].join('\n')
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+function ms(value: number): string {
+  return `${value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3)} ms`
+}
