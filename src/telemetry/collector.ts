@@ -74,6 +74,8 @@ const SHARE_OF_PERSON = 1 / 4
 /** What an export costs besides its body. */
 const OVERHEAD_BYTES = 1024
 const MAX_IN_FLIGHT = 8
+/** So often one export is believed that it is the collector that wants to be left alone, and not the export that it does not want. */
+const MOST_THROTTLES = 3
 /** Between attempts when the process is about to end. */
 const HURRY_MS = 200
 
@@ -83,6 +85,9 @@ interface Held {
   readonly entry: Spooled | undefined
   attempts: number
   isInFlight: boolean
+  throttles: number
+  /** How many had been delivered when it was asked to wait first. */
+  deliveredBefore: number
 }
 
 export function createCollector(config: CollectorConfig, deps: CollectorDeps): Collector {
@@ -96,14 +101,21 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   let ready: Held[] = []
   /** On disk alone, oldest first. */
   const backlog = new Set(spool?.found)
-  let [heldBytes, inFlight, isStopping, isFilling] = [0, 0, false, false]
+  /** What was asked to wait since the last delivery. */
+  const throttled = new Set<Held>()
+  let [heldBytes, inFlight, delivered, isStopping, isFilling] = [0, 0, 0, false, false]
   let trouble: string | undefined
   let pause: { timer: Timer; untilMs: number } | undefined
 
   function finish(one: Held, outcome: Outcome): void {
     if (!held.delete(one)) return
+    throttled.delete(one)
     account(one.item, -1)
     outcomes[one.item.signal][outcome]++
+    if (outcome === 'delivered') {
+      delivered++
+      throttled.clear()
+    }
     if (one.entry !== undefined) spool?.remove(one.entry)
     if (backlog.size > 0) void fill()
   }
@@ -123,7 +135,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   }
 
   function hold(item: Export, entry: Spooled | undefined): void {
-    const one = { item, entry, attempts: 0, isInFlight: false }
+    const one = { item, entry, attempts: 0, isInFlight: false, throttles: 0, deliveredBefore: 0 }
     held.add(one)
     account(item, 1)
     ready.push(one)
@@ -154,8 +166,21 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     const delayMs = delayOf(one)
     if (delayMs === undefined) return finish(one, 'gave_up')
     const ms = isStopping ? HURRY_MS : waitMs(delayMs, retryAfter)
-    if (isThrottled) pauseFor(ms)
+    if (isThrottled && isOfAll(one)) pauseFor(waitMs(delaysMs[Math.min(throttled.size, delaysMs.length) - 1] ?? 0, retryAfter))
     wait(one, ms)
+  }
+
+  /**
+   * Whether all are asked to wait with one. There are exports that draw 429 whenever they come: what is asked for one
+   * again and again while others get through is meant for it.
+   */
+  function isOfAll(one: Held): boolean {
+    if (one.throttles === 0) one.deliveredBefore = delivered
+    one.throttles++
+    if (one.throttles > MOST_THROTTLES && delivered > one.deliveredBefore) return false
+    // Of those that were under way at once the first speaks for all.
+    if (pause === undefined) throttled.add(one)
+    return true
   }
 
   function delayOf({ attempts, entry }: Held): number | undefined {
@@ -173,7 +198,6 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     later.set(timer, one)
   }
 
-  /** Who asks one to wait asks all: the others would only be told the same. */
   function pauseFor(ms: number): void {
     const untilMs = performance.now() + ms
     if (isStopping || untilMs <= (pause?.untilMs ?? 0)) return
