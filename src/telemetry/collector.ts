@@ -36,7 +36,7 @@ export interface CollectorReport {
   /** In memory. */
   readonly held: number
   readonly heldBytes: number
-  /** On disk, with those in memory that are there, too; undefined without a spool. */
+  /** Taken on disk, with those in memory that are there, too; undefined without a spool. */
   readonly spooledBytes: number | undefined
   readonly outcomes: Readonly<Record<Signal, Readonly<Record<Outcome, number>>>>
   /** Why the last attempt failed; undefined after one that did not. */
@@ -62,6 +62,8 @@ export interface CollectorDeps {
   /** Milliseconds before attempt 2, 3, …; the length bounds the attempts, with a spool the last one goes on. */
   readonly delaysMs?: readonly number[]
   readonly maxHeldBytes?: number
+  /** Milliseconds until the disk is asked again after it could not be read. */
+  readonly refillMs?: number
 }
 
 /** Some minutes: a collector restarts in less. */
@@ -76,6 +78,7 @@ const OVERHEAD_BYTES = 1024
 const MAX_IN_FLIGHT = 8
 /** So often one export is believed that it is the collector that wants to be left alone, and not the export that it does not want. */
 const MOST_THROTTLES = 3
+const REFILL_MS = 1000
 /** Between attempts when the process is about to end. */
 const HURRY_MS = 200
 
@@ -91,7 +94,7 @@ interface Held {
 }
 
 export function createCollector(config: CollectorConfig, deps: CollectorDeps): Collector {
-  const { spool, warn, delaysMs = DELAYS_MS, maxHeldBytes = MAX_HELD_BYTES } = deps
+  const { spool, warn, delaysMs = DELAYS_MS, maxHeldBytes = MAX_HELD_BYTES, refillMs = REFILL_MS } = deps
   const { name } = config
   const outcomes = { metrics: noOutcomes(), logs: noOutcomes(), traces: noOutcomes() }
   const held = new Set<Held>()
@@ -100,11 +103,12 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   const ending = new AbortController()
   let ready: Held[] = []
   /** On disk alone, oldest first. */
-  const backlog = new Set(spool?.found)
+  const backlog = new Set(spool?.takeFound())
   /** What was asked to wait since the last delivery. */
   const throttled = new Set<Held>()
   let [heldBytes, inFlight, delivered, isStopping, isFilling] = [0, 0, 0, false, false]
   let trouble: string | undefined
+  let refill: Timer | undefined
   let pause: { timer: Timer; untilMs: number } | undefined
 
   function finish(one: Held, outcome: Outcome): void {
@@ -185,7 +189,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
 
   function delayOf({ attempts, entry }: Held): number | undefined {
     if (entry === undefined) return delaysMs[attempts - 1]
-    return Date.now() - entry.sinceMs > MOST_AGE_MS ? undefined : (delaysMs[attempts - 1] ?? delaysMs.at(-1))
+    return isOld(entry) ? undefined : (delaysMs[attempts - 1] ?? delaysMs.at(-1))
   }
 
   function wait(one: Held, ms: number): void {
@@ -224,7 +228,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     if (!disk.hasShareFor(whoseHash(item.sub), item.body.byteLength)) return lose(item.signal)
     const entry = await disk.write(item)
     if (entry === undefined) return take(item)
-    while (disk.bytes > disk.maxBytes && dropOldest(disk));
+    while (disk.isFull() && dropOldest(disk));
     if (backlog.size > 0 || isStopping || !fits(item.body.byteLength)) backlog.add(entry)
     else hold(item, entry)
     if (backlog.size > 0) void fill()
@@ -249,7 +253,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
 
   /** Brings the oldest from disk while there is room in memory. */
   async function fill(): Promise<void> {
-    if (isFilling || spool === undefined) return
+    if (isFilling || spool === undefined || refill !== undefined) return
     isFilling = true
     for (const entry of backlog) {
       // One that is larger than all the room there is goes alone.
@@ -257,13 +261,29 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
       const item = await spool.read(entry)
       // It may have been dropped meanwhile.
       if (!backlog.delete(entry)) continue
-      if (item !== undefined) hold(item, entry)
+      if (item === 'later') {
+        // Behind the others: it may be this file alone.
+        backlog.add(entry)
+        fillLater()
+        break
+      }
+      if (typeof item !== 'string') hold(item, entry)
       else {
-        spool.remove(entry)
+        spool.setAside(entry)
         outcomes[entry.signal].unreadable++
       }
     }
     isFilling = false
+  }
+
+  /** What stops every read, such as too many open files, must not be asked for over and over. */
+  function fillLater(): void {
+    if (refill !== undefined || isStopping) return
+    refill = setTimeout(() => {
+      refill = undefined
+      void fill()
+    }, refillMs)
+    refill.unref()
   }
 
   void fill()
@@ -279,6 +299,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     async stop(ms) {
       isStopping = true
       clearTimeout(pause?.timer)
+      clearTimeout(refill)
       ready.push(...later.values())
       for (const timer of later.keys()) clearTimeout(timer)
       later.clear()
@@ -296,6 +317,10 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
       return dropped.length
     },
   }
+}
+
+function isOld({ sinceMs }: Spooled): boolean {
+  return Date.now() - sinceMs > MOST_AGE_MS
 }
 
 function noOutcomes(): Record<Outcome, number> {

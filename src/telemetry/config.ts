@@ -37,7 +37,7 @@ const DEFAULT_SPOOL_BYTES = 1024 ** 3
 
 const spool = mapping({
   dir: described(text(), 'A directory of this gateway alone, made when it is not there. Two gateways never share one.'),
-  max_bytes: described(v.optional(integer(1024 ** 2), DEFAULT_SPOOL_BYTES), 'Of exports for each collector; beyond it the oldest are dropped.'),
+  max_bytes: described(v.optional(integer(1024 ** 2), DEFAULT_SPOOL_BYTES), 'Of disk for each collector, as its files take it; beyond it, and beyond 65536 exports, the oldest are dropped.'),
 })
 
 export const telemetrySchema = mapping({
