@@ -7,7 +7,7 @@ const destination = mapping({
   metrics: described(v.optional(boolean(), true), 'Relay metrics to it.'),
   logs: described(v.optional(boolean(), false), 'Relay logs to it. They can hold commands and file names.'),
   traces: described(v.optional(boolean(), false), 'Relay traces to it. They can hold commands and file names.'),
-  stamp_identity: described(v.optional(boolean(), false), 'Put `user.id`, `user.email` and `user.groups` on what does not carry them. Else every byte stays as it came.'),
+  stamp_identity: described(v.optional(boolean(), false), 'Put `user.id`, `user.email` and `user.groups` on what does not carry them, unless it carries one of them with another value. Else every byte stays as it came.'),
   allow_http: described(v.optional(boolean(), false), 'Let a collector on a private address be reached without TLS.'),
 })
 
