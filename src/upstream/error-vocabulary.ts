@@ -1,56 +1,51 @@
-// The words that errors of the clouds are made of, and of what stands in front of them: proxies, gateways, firewalls.
-// Nobody's secret is among them. Names of the protocol come as their parts: `max_tokens` is `max` and `tokens`.
+// The words that errors of the clouds are made of, and of what stands in front of them: proxies, gateways, firewalls. What may
+// be logged of an error is made of these, so nothing that says much of somebody belongs here: no names, no feelings, no
+// illnesses. Names of the protocol come as their parts: `max_tokens` is `max` and `tokens`.
+const WORDS = `
+a abort aborted about above absent accept acceptable accepted accepts access account accounts action actions activate activated active adaptive
+additional address admin administrator after again agent agreement ai aiplatform all allow allowed allows already also amazon ambiguous amz an and
+anthropic any anyof api application applications apply approved are argument arguments arn as assigned assistant assume assumed at attached attempt
+audience authentication authorization authorize authorized aws azure azureml bad balance base base64 based bash be bearer because bedrock been before
+behavior behind being below beta betas between billing block blocked blocks body boolean both broken browser bucket budget build busy but by byte
+bytes ca cache cached calculated call caller can cancel cancelled cannot cap capacity carry center certificate change character characters check
+citations claude clear client closed cloud cloudflare code coerce cognitive com common compact complete completion computer config configuration
+configured conflict conflicts connect connection connections console constraint contact contain container containers containing contains content
+contents context control conversation conversations cookie coral correct corresponding corrupt could count create created creation credential
+credentials credit credits cross current currently custom customer data day days deadline decode decrease defer demand denied deployed deployment
+deployments deprecated depth description detail details detected developer diagnostics dictionary did different dimension dimensions directory
+disabled disconnect display dns do docs document documentation documents does domain don down due duplicate duration during each eager earlier edge
+edit editor edits effort either element else empty enable enabled encoded encountered end ended endpoint endpoints engine entity enum environment
+envoy ephemeral error errors every exactly exceed exceeded exceeding exceeds exception exhausted exist existing exists expected expired expires
+explicit external extra extraneous fable fail failed failing failure fallback fallbacks false fast fault feature federation fetch few field fields
+file files filter filtered final fine firewall first flag float follow for forbidden format found foundation foundry from front fully function gateway
+generated geo global go gone google googleapis grained greater group guardrail had haiku handshake has have header headers healthy height here high
+hold host hostname hour hourly hours how html http https iam id identifier identity ids if illegal image images implemented in inactive included
+including incomplete incorrect increase index inference information infrastructure input inputs inside instance instead instructions insufficient
+integer interleaved internal interrupted into invalid invocation invoke is isn issue issuer it items its itself json key keys keyword know known lacks
+language large last later latest layout learn least length less level license life limit limited limits line link list load loading local location
+locations log login long longer look lost low made make malformed managed management mantle many mapping marketplace match matches max maximum may mb
+mcp me media medium member memory message messages method microsoft mid min minimum minute minutes mismatch missing mode model models modified moment
+month monthly more most moved much multiple must mythos name named names near need needed needs neither nested net network nginx no non none nor not
+now null number oauth object objects occurred of off offer omitted on once one online only operation opus or order org organization organizations
+original other our out outbound outdated output outputs outside over overflow overloaded own owner page pages parallel parameter parameters parse
+parser part path paths pattern payload payment pdf peer per perform performing period permanently permission permissions permitted pixels plan plans
+platform please policy port position positive post precondition predict prediction prefill present preview previous pricing principal priority problem
+process processed processing prod produced profile prohibited project projects prompt properties property provide provided provider provisioned proxy
+publisher publishers purchase purchased quota quotas range rate rather raw reached read ready realm reason reasoning received redacted redirect refer
+reference reformat refresh refused regain region regional regions registered registration reject rejected release remain remaining remote removed
+repeated request requested requests require required requires reserved reset resolve resource resources response responses responsible restrict
+restricted result results retired retry returned review role roles root route rules safeguards safety same sampling satisfy schema scope search second
+seconds secure security selected send sending sent sequence sequences serve server servers service services serving session set shall short should
+signature signed since single size skills sku so some sonnet soon source specific specified speed spend ssl standard start state status still stop
+store stored stream streaming strict string structure structured sts subject subscribe subscription subscriptions such summary supplied support
+supported supports sure surrogate suspended switch system tag tags temperature temporarily tenant terminated termination text than that the their them
+then there these they thinking this those throttled throttling through throughput tier tiers time timed timeout times title tls to today together
+token tokens too took tool tools top total traffic transport triggering true try trying ttl turn twice type types unable unauthenticated unauthorized
+unavailable under unexpected unhealthy unicode unified union unique unit unknown unless unlimited unparsable unprocessable unreachable unrecognized
+unspecified unsupported until up update upgrade upon upstream url urls usage use used user users uses using utc utf valid validation value values
+variant version versions vertex via view violated violates violation virtual visit vpc wait warning was we web week were what when where whether which
+while who width will window with within without word words workspace workspaces would write wrong x-anthropic-billing-header x-api-key yet you your
+zone
+`
 
-const GRAMMAR = `a about above accepts after again all already also an and any are as at be because been before behind being below between both but by can
-cannot contact could did different do does don due during each either else every exactly few first for from had has have here how if in inside instead into is
-isn it its itself last later latest least less longer made may make me more most much must near need needs neither no non none nor not now of off on once one only or
-other our out outside over own per please rather same shall should since so some still such than that the their them then there these they this those through
-to together too try trying twice under unless until up upon use used uses using was we were what when where whether which while who will with within without
-would yet you your ca lacks soon sure earlier based`
-
-const TROUBLE = `abort aborted absent accepted agreement already ambiguous attempt bad broken busy cancel cancelled cap closed conflict conflicts connect
-connection corrupt created deadline decrease denied deprecated detected disabled disconnect does down duplicate empty encountered end ended error errors
-exceed exceeded exceeding exceeds exception exhausted exist existing exists expired expires extra extraneous fail failed failing failure fault filter filtered
-forbidden found gone illegal inactive incomplete incorrect increase insufficient internal interrupted invalid issue lost malformed mismatch missing modified not
-occurred operation outdated overflow overloaded permitted precondition problem prohibited reached ready reason refused reject rejected remain removed
-repeated reset restricted retired retry returned rules suspended temporarily terminated termination throttled throttling timed timeout triggering
-unable unauthenticated unauthorized unavailable unexpected unhealthy unknown unparsable unprocessable unreachable unrecognized unspecified unsupported
-upgrade valid violated violates violation wait warning wrong`
-
-const PROTOCOL = `adaptive additional allowed argument arguments behavior anthropic anyof api assistant at base64 bash beta betas billing block blocks body boolean budget build byte bytes
-cache cached character characters citations clear client code coerce completion compact computer config configuration constraint container containers content contents context
-control conversation conversations corresponding count creation custom data decode defer depth description diagnostics dictionary dimension dimensions display
-document documents duration eager edit editor edits effort element enabled encoded entity enum ephemeral expected external fallback fallbacks false fast fetch field
-fields file files final fine flag float format function generated geo grained greater guardrail header headers height high identifier image images index inference
-input inputs instructions integer interleaved invocation items json key keys keyword language layout length level limit line list load long loading low mapping match
-matches max maximum mcp media medium member memory message messages mid min minimum mode model models multiple name named names nested null number
-object objects omitted online order original output outputs page pages parallel parameter parameters parse parser part pattern payload pdf pixels position positive
-prefill present preview previous priority process processed processing profile prompt properties property provide provided range reasoning received
-redacted reference refer reformat regain registered request requested requests require required requires reserved response responses result results
-role roles root safeguards sampling satisfy schema scope search sequence sequences server service session short signature signed single size skills source
-specified speed standard start state status stop store stored stream streaming strict string structure structured summary supplied support supported supports
-surrogate system tag tags temperature text thinking tier tiers tiktoken times token tokens tool tools top total true ttl turn type types unicode union unique unit url urls usage user
-users utf validation value values variant version versions web weight width window word words x-api-key x-anthropic-billing-header`
-
-const CLOUDS = `access account accounts action actions activate activated active address admin administrator agent ai aiplatform allow allows amazon amz application
-applications apply approved arn assigned assume assumed attached audience authentication authorization authorize authorized aws azure azureml balance bearer bedrock browser bucket
-base calculated call caller capacity center certificate change check claude cloud cloudflare cognitive com common complete configured console contain
-containing contains cookie coral correct create credential credentials credit credits cross current currently customer data day days demand deployed deployment
-deployments detail details developer directory disk dns docs documentation domain edge enable endpoint endpoints engine environment explicit federation
-feature firewall foundation foundry front fully gateway global go google googleapis group haiku handshake healthy hold host hostname hour hourly hours http https iam id identity ids
-included including information infrastructure instance invoke issuer know known large learn license life limited limits link local location locations log
-login look managed management mantle many marketplace method microsoft minute minutes moment month monthly mythos needed net network oauth offer on-demand
-opus org organization organizations outbound owner path payment peer per-minute perform performing period permission permissions plan plans platform policy port predict prediction pricing
-principal private produced prod project projects provider provisioned proxy publisher publishers purchase purchased quota quotas rate raw read realm refresh region regional
-regions registration release remaining remote repo reserved resolve resource resources responsible restrict review role route safety second seconds secure security
-selected send sending sent serve serving set sku sonnet specific spend ssl standard sts subject subscription subscriptions support switch tenant throughput time tls today
-took traffic transport unified unlimited update upstream utc vertex via virtual visit vpc web week workspace workspaces write zone fable cert generic hate
-self harm sexual violence jailbreak management indirect attack protected material abuse view subscribe connections paths blocked carry follow mb services servers`
-
-/** Of proxies and pages of errors. */
-const HTTP = `accept acceptable bad content entity envoy error found gateway html implemented large method moved nginx page permanently post redirect request server
-temporarily title too unprocessable upstream`
-
-const words = (text: string) => text.split(/\s+/)
-
-export const ERROR_VOCABULARY: ReadonlySet<string> = new Set([GRAMMAR, TROUBLE, PROTOCOL, CLOUDS, HTTP].flatMap(words))
+export const ERROR_VOCABULARY: ReadonlySet<string> = new Set(WORDS.trim().split(/\s+/))
