@@ -7,19 +7,16 @@ import type { ServedModel } from '../models/resolve.ts'
 import type { Observe } from '../observe/events.ts'
 import type { Debug } from '../observe/log-level.ts'
 import { CredentialError, type ClientError, type Refusal, type Upstream, type UpstreamRequest } from '../upstream/upstream.ts'
+import { upstreamWords } from '../upstream/upstream-words.ts'
 import { readRetryAfter } from './breaker.ts'
 import { isOurFault, mostTelling, movesOn, saysNothing } from './failover.ts'
 import { personOf, type Lane, type Verdict } from './lanes.ts'
 import { createSource, type Source } from './source.ts'
-import { upstreamWords } from './upstream-words.ts'
 
 const MAX_ERROR_BYTES = 64 * 1024
 const ERROR_BODY_TIMEOUT_MS = 5000
 /** Longer than an upstream takes to refuse; until then the client gets no pings. */
 const OPENING_MS = 2000
-const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-amz-security-token']
-/** Shorter parts name a scheme. */
-const LEAST_CREDENTIAL = 12
 
 export interface FailedAttempt extends Refusal {
   readonly upstream: Upstream
@@ -175,14 +172,13 @@ async function attempt(deps: AttemptDeps, lane: Lane, request: UpstreamRequest):
 async function ask(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest): Promise<Begun | FailedAttempt | CredentialError | undefined> {
   for (let isSecond = false; ; isSecond = true) {
     const startedMs = deps.nowMs()
-    const credentials: string[] = []
-    const response = await send(deps, upstream, request, { startedMs, credentials })
+    const response = await send(deps, upstream, request, startedMs)
     if (!(response instanceof Response)) return response
     const outcome = isAnswer(response, upstream) ? await open(deps, upstream, response, request) : await readRefusalOf(response)
     if (outcome !== undefined && 'source' in outcome) return outcome
     deps.tried({ upstream, request, status: outcome?.status ?? response.status, upstreamRequestId: upstream.requestId(response.headers), startedMs, isAbandoned: outcome === undefined && deps.signal.aborted })
     if (outcome === undefined) return undefined
-    const failure = keepFailure(deps, upstream, outcome, { request, credentials })
+    const failure = keepFailure(deps, upstream, outcome, request)
     // Asked after a second refusal too: the next request goes without what it names.
     const amended = upstream.amend?.(failure, request)
     if (amended !== undefined) deps.observe({ op: 'info', message: `upstream ${upstream.name}: ${request.model}: ${amended}`, request_id: deps.requestId })
@@ -221,13 +217,12 @@ function giveVerdict({ signal, nowMs }: AttemptDeps, verdict: Verdict, upstream:
   verdict.failed(nowMs(), failure?.status === 429 ? readRetryAfter(failure.headers, Date.now()) : undefined, failure === undefined ? 'no answer came' : `it answered ${failure.status}`)
 }
 
-async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest, { startedMs, credentials }: { startedMs: number; credentials: string[] }): Promise<Response | CredentialError | undefined> {
+async function send(deps: AttemptDeps, upstream: Upstream, request: UpstreamRequest, startedMs: number): Promise<Response | CredentialError | undefined> {
   let isSent = false
   try {
     // A credential may take its time: who has left waits for none.
     const { url, headers, body } = await orAborted(upstream.prepare(request), deps.signal)
     isSent = true
-    credentials.push(...credentialsIn(headers))
     deps.sending()
     return await deps.fetch(url, { method: 'POST', headers, body, signal: deps.signal, headersTimeoutMs: upstream.ttfbMs, ...(upstream.proxy !== undefined && { proxy: upstream.proxy }) })
   } catch (error) {
@@ -245,15 +240,10 @@ function neverLeft(error: unknown): boolean {
   return error instanceof EgressError && (error.code === 'dns' || error.code === 'blocked_address' || error.code === 'tls' || neverConnected({ code: error.detail }))
 }
 
-/** Its words go to the operator; the client sees what may be told of it, and only if no other upstream does better. */
-function keepFailure(deps: AttemptDeps, upstream: Upstream, { status, headers, body }: Refusal, { request, credentials }: { request: UpstreamRequest; credentials: readonly string[] }): FailedAttempt {
-  warn(deps, upstream, `${status} ${upstreamWords(body, request.body, credentials)}`)
-  return { upstream, status, headers, body, told: upstream.explain?.({ status, headers, body }, request) }
-}
-
-/** Some upstreams say which key it is that they refuse. */
-function credentialsIn(headers: Headers): string[] {
-  return CREDENTIAL_HEADERS.flatMap((name) => headers.get(name)?.split(/[\s,=]+/).filter((part) => part.length >= LEAST_CREDENTIAL) ?? [])
+/** Its words go to the operator, as far as they can be nobody's; the client sees what may be told of it, and only if no other upstream does better. */
+function keepFailure(deps: AttemptDeps, upstream: Upstream, refusal: Refusal, request: UpstreamRequest): FailedAttempt {
+  warn(deps, upstream, upstreamWords(refusal, upstream.requestId(refusal.headers), [request.model]))
+  return { ...refusal, upstream, told: upstream.explain?.(refusal, request) }
 }
 
 async function readRefusalOf(response: Response): Promise<Refusal> {

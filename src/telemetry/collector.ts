@@ -36,7 +36,7 @@ export interface CollectorReport {
   /** In memory. */
   readonly held: number
   readonly heldBytes: number
-  /** On disk, with those in memory that are there, too; undefined without a spool. */
+  /** Taken on disk, with those in memory that are there, too; undefined without a spool. */
   readonly spooledBytes: number | undefined
   readonly outcomes: Readonly<Record<Signal, Readonly<Record<Outcome, number>>>>
   /** Why the last attempt failed; undefined after one that did not. */
@@ -64,6 +64,8 @@ export interface CollectorDeps {
   /** Milliseconds before attempt 2, 3, …; the length bounds the attempts, with a spool the last one goes on. */
   readonly delaysMs?: readonly number[]
   readonly maxHeldBytes?: number
+  /** Milliseconds until the disk is asked again after it could not be read. */
+  readonly refillMs?: number
 }
 
 /** Some minutes: a collector restarts in less. */
@@ -76,6 +78,9 @@ const SHARE_OF_PERSON = 1 / 4
 /** What an export costs besides its body. */
 const OVERHEAD_BYTES = 1024
 const MAX_IN_FLIGHT = 8
+/** So often one export is believed that it is the collector that wants to be left alone, and not the export that it does not want. */
+const MOST_THROTTLES = 3
+const REFILL_MS = 1000
 /** Between attempts when the process is about to end. */
 const HURRY_MS = 200
 
@@ -85,10 +90,13 @@ interface Held {
   readonly entry: Spooled | undefined
   attempts: number
   isInFlight: boolean
+  throttles: number
+  /** How many had been delivered when it was asked to wait first. */
+  deliveredBefore: number
 }
 
 export function createCollector(config: CollectorConfig, deps: CollectorDeps): Collector {
-  const { spool, warn, delaysMs = DELAYS_MS, maxHeldBytes = MAX_HELD_BYTES } = deps
+  const { spool, warn, delaysMs = DELAYS_MS, maxHeldBytes = MAX_HELD_BYTES, refillMs = REFILL_MS } = deps
   const { name } = config
   const outcomes = { metrics: noOutcomes(), logs: noOutcomes(), traces: noOutcomes() }
   const held = new Set<Held>()
@@ -97,16 +105,24 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   const ending = new AbortController()
   let ready: Held[] = []
   /** On disk alone, oldest first. */
-  const backlog = new Set(spool?.found)
-  let [heldBytes, inFlight, isStopping, isFilling] = [0, 0, false, false]
+  const backlog = new Set(spool?.takeFound())
+  /** What was asked to wait since the last delivery. */
+  const throttled = new Set<Held>()
+  let [heldBytes, inFlight, delivered, isStopping, isFilling] = [0, 0, 0, false, false]
   let trouble: string | undefined
   let troubledSinceMs = 0
+  let refill: Timer | undefined
   let pause: { timer: Timer; untilMs: number } | undefined
 
   function finish(one: Held, outcome: Outcome): void {
     if (!held.delete(one)) return
+    throttled.delete(one)
     account(one.item, -1)
     outcomes[one.item.signal][outcome]++
+    if (outcome === 'delivered') {
+      delivered++
+      throttled.clear()
+    }
     if (one.entry !== undefined) spool?.remove(one.entry)
     if (backlog.size > 0) void fill()
   }
@@ -126,7 +142,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   }
 
   function hold(item: Export, entry: Spooled | undefined): void {
-    const one = { item, entry, attempts: 0, isInFlight: false }
+    const one = { item, entry, attempts: 0, isInFlight: false, throttles: 0, deliveredBefore: 0 }
     held.add(one)
     account(item, 1)
     ready.push(one)
@@ -158,13 +174,26 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     const delayMs = delayOf(one)
     if (delayMs === undefined) return finish(one, 'gave_up')
     const ms = isStopping ? HURRY_MS : waitMs(delayMs, retryAfter)
-    if (isThrottled) pauseFor(ms)
+    if (isThrottled && isOfAll(one)) pauseFor(waitMs(delaysMs[Math.min(throttled.size, delaysMs.length) - 1] ?? 0, retryAfter))
     wait(one, ms)
+  }
+
+  /**
+   * Whether all are asked to wait with one. There are exports that draw 429 whenever they come: what is asked for one
+   * again and again while others get through is meant for it.
+   */
+  function isOfAll(one: Held): boolean {
+    if (one.throttles === 0) one.deliveredBefore = delivered
+    one.throttles++
+    if (one.throttles > MOST_THROTTLES && delivered > one.deliveredBefore) return false
+    // Of those that were under way at once the first speaks for all.
+    if (pause === undefined) throttled.add(one)
+    return true
   }
 
   function delayOf({ attempts, entry }: Held): number | undefined {
     if (entry === undefined) return delaysMs[attempts - 1]
-    return Date.now() - entry.sinceMs > MOST_AGE_MS ? undefined : (delaysMs[attempts - 1] ?? delaysMs.at(-1))
+    return isOld(entry) ? undefined : (delaysMs[attempts - 1] ?? delaysMs.at(-1))
   }
 
   function wait(one: Held, ms: number): void {
@@ -177,7 +206,6 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     later.set(timer, one)
   }
 
-  /** Who asks one to wait asks all: the others would only be told the same. */
   function pauseFor(ms: number): void {
     const untilMs = performance.now() + ms
     if (isStopping || untilMs <= (pause?.untilMs ?? 0)) return
@@ -204,7 +232,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     if (!disk.hasShareFor(whoseHash(item.sub), item.body.byteLength)) return lose(item.signal)
     const entry = await disk.write(item)
     if (entry === undefined) return take(item)
-    while (disk.bytes > disk.maxBytes && dropOldest(disk));
+    while (disk.isFull() && dropOldest(disk));
     if (backlog.size > 0 || isStopping || !fits(item.body.byteLength)) backlog.add(entry)
     else hold(item, entry)
     if (backlog.size > 0) void fill()
@@ -229,7 +257,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
 
   /** Brings the oldest from disk while there is room in memory. */
   async function fill(): Promise<void> {
-    if (isFilling || spool === undefined) return
+    if (isFilling || spool === undefined || refill !== undefined) return
     isFilling = true
     for (const entry of backlog) {
       // One that is larger than all the room there is goes alone.
@@ -237,13 +265,29 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
       const item = await spool.read(entry)
       // It may have been dropped meanwhile.
       if (!backlog.delete(entry)) continue
-      if (item !== undefined) hold(item, entry)
+      if (item === 'later') {
+        // Behind the others: it may be this file alone.
+        backlog.add(entry)
+        fillLater()
+        break
+      }
+      if (typeof item !== 'string') hold(item, entry)
       else {
-        spool.remove(entry)
+        spool.setAside(entry)
         outcomes[entry.signal].unreadable++
       }
     }
     isFilling = false
+  }
+
+  /** What stops every read, such as too many open files, must not be asked for over and over. */
+  function fillLater(): void {
+    if (refill !== undefined || isStopping) return
+    refill = setTimeout(() => {
+      refill = undefined
+      void fill()
+    }, refillMs)
+    refill.unref()
   }
 
   void fill()
@@ -259,6 +303,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     async stop(ms) {
       isStopping = true
       clearTimeout(pause?.timer)
+      clearTimeout(refill)
       ready.push(...later.values())
       for (const timer of later.keys()) clearTimeout(timer)
       later.clear()
@@ -276,6 +321,10 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
       return dropped.length
     },
   }
+}
+
+function isOld({ sinceMs }: Spooled): boolean {
+  return Date.now() - sinceMs > MOST_AGE_MS
 }
 
 function noOutcomes(): Record<Outcome, number> {

@@ -7,7 +7,7 @@ const destination = mapping({
   metrics: described(v.optional(boolean(), true), 'Relay metrics to it.'),
   logs: described(v.optional(boolean(), false), 'Relay logs to it. They can hold commands and file names.'),
   traces: described(v.optional(boolean(), false), 'Relay traces to it. They can hold commands and file names.'),
-  stamp_identity: described(v.optional(boolean(), false), 'Put `user.id`, `user.email` and `user.groups` on what does not carry them. Else every byte stays as it came.'),
+  stamp_identity: described(v.optional(boolean(), false), 'Put `user.id`, `user.email` and `user.groups` on what does not carry them, unless it carries one of them with another value. Else every byte stays as it came.'),
   allow_http: described(v.optional(boolean(), false), 'Let a collector on a private address be reached without TLS.'),
 })
 
@@ -37,7 +37,7 @@ const DEFAULT_SPOOL_BYTES = 1024 ** 3
 
 const spool = mapping({
   dir: described(text(), 'A directory of this gateway alone, made when it is not there. Two gateways never share one.'),
-  max_bytes: described(v.optional(integer(1024 ** 2), DEFAULT_SPOOL_BYTES), 'Of exports for each collector; beyond it the oldest are dropped.'),
+  max_bytes: described(v.optional(integer(1024 ** 2), DEFAULT_SPOOL_BYTES), 'Of disk for each collector, as its files take it; beyond it, and beyond 65536 exports, the oldest are dropped.'),
 })
 
 export const telemetrySchema = mapping({

@@ -38,7 +38,7 @@ export async function createTelemetryRelay({ collectors, spool, fetch, observe }
 
   async function stampedOrAsItIs(item: Export, person: Parameters<TelemetryRelay['accept']>[1]): Promise<Export> {
     const stamped = await stamp(item, identityAttributes(person))
-    if (stamped === undefined) warn('telemetry: an export is not OTLP that can be read; it goes on without an identity')
+    if (stamped === undefined) warn('telemetry: an export is too large, or no OTLP that can be read; it goes on without an identity')
     return stamped ?? item
   }
 

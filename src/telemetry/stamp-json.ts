@@ -1,12 +1,12 @@
 // Puts attributes on the resources of an OTLP export in JSON, in the bytes as they came: numbers beyond 2^53 stay exact.
 import { applyEdits, type Edit } from '../json/edit.ts'
 import { isArrayAt, isObjectAt, isStringAt, itemsOf, membersOf, scanObject, skipSpace, stringAt, type Member } from '../json/scan.ts'
-import type { Attributes } from './identity.ts'
+import { missingFrom, type Attributes, type Carried } from './identity.ts'
 import { MOST_RESOURCES } from './stamp-protobuf.ts'
 
 const HOLDERS = new Set(['resourceMetrics', 'resource_metrics', 'resourceLogs', 'resource_logs', 'resourceSpans', 'resource_spans'])
 
-/** Adds to each resource the attributes it has none of the name of. Undefined where the bytes are not such an export. */
+/** Adds to each resource the attributes that it lacks, unless it speaks of somebody else. Undefined where the bytes are not such an export. */
 export function stampJson(bytes: Uint8Array, attributes: Attributes): Uint8Array | undefined {
   const scan = scanObject(bytes)
   if (!scan.ok) return undefined
@@ -22,8 +22,7 @@ function editOf(bytes: Uint8Array, holder: number, attributes: Attributes): Edit
   const list = lastOf(bytes, resource.valueStart, 'attributes')
   if (list === undefined || !isArrayAt(bytes, list.valueStart)) return put(bytes, resource.valueStart, list, `"attributes":[${written(attributes)}]`)
   const items = itemsOf(bytes, list.valueStart)
-  const names = new Set(items.map((at) => keyOf(bytes, at)))
-  const missing = attributes.filter(([key]) => !names.has(key))
+  const missing = missingFrom(items.flatMap((at) => carriedAt(bytes, at) ?? []), attributes)
   if (missing.length === 0) return undefined
   return insertion(list.valueStart + 1, written(missing), items.length > 0)
 }
@@ -42,9 +41,15 @@ function insertion(at: number, text: string, isFollowed: boolean): Edit {
   return { start: at, end: at, text: isFollowed ? `${text},` : text }
 }
 
-function keyOf(bytes: Uint8Array, at: number): string | undefined {
-  const key = isObjectAt(bytes, at) ? lastOf(bytes, at, 'key') : undefined
-  return key !== undefined && isStringAt(bytes, key.valueStart) ? stringAt(bytes, key.valueStart) : undefined
+function carriedAt(bytes: Uint8Array, at: number): [Carried] | undefined {
+  const key = isObjectAt(bytes, at) ? textOf(bytes, lastOf(bytes, at, 'key')) : undefined
+  if (key === undefined) return undefined
+  const value = lastOf(bytes, at, 'value')
+  return [[key, value === undefined || !isObjectAt(bytes, value.valueStart) ? undefined : textOf(bytes, lastOf(bytes, value.valueStart, 'stringValue') ?? lastOf(bytes, value.valueStart, 'string_value'))]]
+}
+
+function textOf(bytes: Uint8Array, member: Member | undefined): string | undefined {
+  return member !== undefined && isStringAt(bytes, member.valueStart) ? stringAt(bytes, member.valueStart) : undefined
 }
 
 function written(attributes: Attributes): string {

@@ -3,7 +3,7 @@
 // https://protobuf.dev/programming-guides/encoding/ and opentelemetry-proto 1.x; the three signals have the same numbers:
 // ExportXServiceRequest.resource_x = 1, ResourceX.resource = 1, Resource.attributes = 1, KeyValue.key = 1, .value = 2,
 // AnyValue.string_value = 1.
-import type { Attributes } from './identity.ts'
+import { isIdentity, missingFrom, type Attributes, type Carried } from './identity.ts'
 
 interface Field {
   readonly number: number
@@ -23,7 +23,7 @@ const MOST_FIELDS = 100_000
 /** Thrown inside: this is no export, or none that we touch. */
 class Unreadable extends Error {}
 
-/** Adds to each resource the attributes it has none of the name of. Undefined where the bytes are not such an export. */
+/** Adds to each resource the attributes that it lacks, unless it speaks of somebody else. Undefined where the bytes are not such an export. */
 export function stampProtobuf(bytes: Uint8Array, attributes: Attributes): Uint8Array | undefined {
   const budget = { fields: MOST_FIELDS, resources: MOST_RESOURCES }
   try {
@@ -45,21 +45,33 @@ interface Budget {
 function stampHolder(bytes: Uint8Array, attributes: Attributes, budget: Budget): Uint8Array {
   const fields = fieldsOf(bytes, budget)
   const resources = fields.filter(({ number }) => number === 1)
-  const names = new Set(resources.flatMap((resource) => namesIn(contentOf(bytes, resource), budget)))
-  const added = Buffer.concat(attributes.filter(([key]) => !names.has(key)).map(keyValue))
+  const carried = resources.flatMap((resource) => carriedIn(contentOf(bytes, resource), budget))
+  const added = Buffer.concat(missingFrom(carried, attributes).map(keyValue))
   if (added.length === 0) return bytes
   if (resources.length === 0) return Buffer.concat([delimited(1, added), bytes])
   return mapField(bytes, fields, (field, resource) => (field === resources.at(-1) ? Buffer.concat([resource, added]) : resource))
 }
 
-function namesIn(resource: Uint8Array, budget: Budget): string[] {
+function carriedIn(resource: Uint8Array, budget: Budget): Carried[] {
   return fieldsOf(resource, budget)
     .filter(({ number }) => number === 1)
     .map((attribute) => {
       const pair = contentOf(resource, attribute)
-      const key = fieldsOf(pair, budget).findLast(({ number }) => number === 1)
-      return key === undefined ? '' : Buffer.from(contentOf(pair, key)).toString('utf8')
+      const fields = fieldsOf(pair, budget)
+      const key = textOf(pair, fields.findLast(({ number }) => number === 1)) ?? ''
+      const value = isIdentity(key) ? fields.findLast(({ number }) => number === 2) : undefined
+      return [key, value && stringIn(contentOf(pair, value), budget)]
     })
+}
+
+/** Of several values in one the last counts. */
+function stringIn(value: Uint8Array, budget: Budget): string | undefined {
+  const last = fieldsOf(value, budget).at(-1)
+  return last?.number === 1 ? textOf(value, last) : undefined
+}
+
+function textOf(bytes: Uint8Array, field: Field | undefined): string | undefined {
+  return field && Buffer.from(contentOf(bytes, field)).toString('utf8')
 }
 
 /** The message with the contents of each field 1 changed. */

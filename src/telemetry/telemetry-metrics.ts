@@ -19,7 +19,7 @@ export function telemetryMetrics(reports: readonly CollectorReport[]): MetricFam
     {
       name: 'gatehouse_telemetry_spooled_bytes',
       type: 'gauge',
-      help: 'Exports on disk that a collector does not have yet, with those that are in memory, too.',
+      help: 'Disk taken by exports that a collector does not have yet, with those that are in memory, too.',
       samples: reports.flatMap(({ name, spooledBytes }) => (spooledBytes === undefined ? [] : [{ labels: { collector: name }, value: spooledBytes }])),
     },
     {

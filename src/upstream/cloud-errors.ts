@@ -89,16 +89,18 @@ export interface SaidRefusal {
   readonly text: string
   /** An error of the Messages API itself. */
   readonly envelope: { readonly type: string; readonly message: string } | undefined
+  /** Of the body, where it is JSON. */
+  readonly members: Readonly<Record<string, unknown>>
 }
 
 /** `{"message"}` (AWS), `{"error":{"message"}}` (Google, Azure; Google's also in a list), `{"type":"error",…}`; else the bare text. */
 export function readRefusal(body: Uint8Array): SaidRefusal {
   const text = bufferOf(body).toString('utf8')
   const value = parseObject(text)
-  if (value === undefined) return { text, envelope: undefined }
+  if (value === undefined) return { text, envelope: undefined, members: {} }
   const envelope = envelopeOf(value)
   const said = envelope?.message ?? firstText(objectOf(value.error)?.message, value.message, value.Message, value.error) ?? text
-  return { text: said, envelope }
+  return { text: said, envelope, members: value }
 }
 
 function envelopeOf(value: Record<string, unknown>): SaidRefusal['envelope'] {
@@ -108,6 +110,8 @@ function envelopeOf(value: Record<string, unknown>): SaidRefusal['envelope'] {
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
+  // Brackets over and over take the parser long.
+  if (!/^\s*(?:\[\s*)?\{/.test(text)) return undefined
   try {
     const value: unknown = JSON.parse(text)
     return objectOf(Array.isArray(value) ? value[0] : value)

@@ -18,8 +18,27 @@ const SECRETS = {
   collector: 'zebra-collector-key',
 }
 const PROMPTS = ['zebra-prompt', 'zebra-system', 'zebra-tool-argument', 'zebra-tool-description', 'zebra-attachment', 'zebra-metadata', 'zebra-telemetry']
+/** All begin like this, whole and in pieces. */
+const ANIMAL = 'zebra'
 const ANSWERS = ['zebra-answer', 'zebra-thinking']
 const PRESENTED = ['zebra-bearer-that-nobody-gave', 'zebra-admin-key-that-nobody-gave-of-bytes', 'zebra-refresh-token', 'zebra-device-code', 'zebra-query']
+
+/** What upstreams and what stands in front of them make of a request in an error. */
+const OFTEN_QUOTED = {
+  mcp_servers: [{ type: 'url', url: 'https://zebra-mcp.invalid', name: 'zebra-mcp', authorization_token: 'zebra-mcp-token' }],
+  stop_sequences: ['zebra-stop'],
+  messages: [{ role: 'user', content: `zebra-prompt zebra-größe <zebra> & "zebra-quoted"${'-'.repeat(1_000_000)}` }, { role: 'assistant', content: [{ type: 'tool_use', id: 'zebra-id', name: 'zebra-name', input: { name: 'zebra-input', type: 'zebra-type' } }] }],
+}
+const QUOTES: ((request: any, headers: Record<string, string | string[] | undefined>) => string)[] = [
+  ({ mcp_servers: [server] }) => `mcp_servers.0: authorization_token '${server.authorization_token}' was refused by ${server.url}`,
+  ({ stop_sequences }) => `stop_sequences.0: "${stop_sequences[0]}" is too long`,
+  ({ messages }) => `messages.1: tool input ${JSON.stringify(messages[1].content[0].input)} of ${messages[1].content[0].name} does not match ${messages[1].content[0].id}`,
+  ({ messages }) => messages[0].content.slice(0, 60_000),
+  ({ messages }) => `bad line ${messages[0].content.slice(-600)}`,
+  ({ messages }) => JSON.stringify(messages[0].content.slice(0, 60)).replaceAll(/[\u0080-\uffff<>&]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  ({ messages }) => `invalid prompt: "${messages[0].content.slice(0, 20)}..."`,
+  (request, headers) => JSON.stringify({ detail: [{ loc: ['body'], input: JSON.stringify(request).slice(0, 30_000) }], key: headers['x-api-key'] }),
+]
 
 let world: World
 /** A replica that sends with a key of ours. */
@@ -87,6 +106,10 @@ beforeAll(async () => {
     // Upstreams quote what they were sent.
     world.upstream.enqueue((answer, request) => answerError(status, `refused: ${JSON.stringify(request.json().messages)} of ${request.headers['x-api-key']}`)(answer, request))
     await hear([], subject.post('/v1/messages', ask(), token))
+  }
+  for (const quote of QUOTES) {
+    world.upstream.enqueue((answer, request) => answerError(429, quote(request.json(), request.headers))(answer, request))
+    await hear([], subject.post('/v1/messages', ask({ ...OFTEN_QUOTED }), token))
   }
   for (const body of ['{"zebra-prompt', JSON.stringify(ask({ model: 'claude-opus-5-5' })), JSON.stringify(ask({ max_tokens: 'zebra-prompt' })), '[]']) await hear([], world.gateway.post('/v1/messages', body, token))
   await hear([], world.gateway.post('/v1/messages/count_tokens', ask(), token))
@@ -159,7 +182,10 @@ describe('no secret, prompt, answer or token is in', () => {
     const log = logOf(format)
     expect(log).toMatch(/claude-sonnet-5 for alice: policy \d+; spend: /)
     for (const evt of ['inference', 'auth.denied', 'admin.denied', 'session.revoke', 'spend.alert', 'admin.limit.upsert', 'inference.denied', 'session.refresh']) expect(log).toContain(`"evt":"${evt}"`)
+    expect(log).toContain("429 api_error (req_upstream): mcp_servers.0: authorization_token '[…]' was refused by […]")
     expect(found(log, everyWord())).toEqual([])
+    const lines = log.split('\n').filter((line) => line.includes('upstream ') && line.includes(ANIMAL))
+    expect(lines).toEqual([])
   })
 
   test('the stored trail, or anything else in the database', async () => {

@@ -10,6 +10,8 @@ export interface TestCollector {
   readonly received: ReceivedExport[]
   /** Answers of the next requests, in order; afterwards 200. */
   enqueue(...answers: (() => Response | Promise<Response>)[]): void
+  /** How exports are answered that none was enqueued for; undefined is 200. */
+  answerAs(rule: (body: string) => Response | undefined): void
   /** Resolves when this many exports have arrived. */
   arrived(times: number): Promise<void>
   stop(): Promise<void>
@@ -18,19 +20,22 @@ export interface TestCollector {
 export function startCollector(): TestCollector {
   const received: ReceivedExport[] = []
   const answers: (() => Response | Promise<Response>)[] = []
+  let rule: (body: string) => Response | undefined = () => undefined
   const waiting = new Set<() => void>()
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     async fetch(request) {
-      received.push({ path: new URL(request.url).pathname, headers: request.headers, body: await request.bytes() })
+      const body = await request.bytes()
+      received.push({ path: new URL(request.url).pathname, headers: request.headers, body })
       for (const check of waiting) check()
-      return (answers.shift() ?? (() => new Response('{}')))()
+      return answers.shift()?.() ?? rule(Buffer.from(body).toString()) ?? new Response('{}')
     },
   })
   return {
     url: `http://127.0.0.1:${server.port}`,
     received,
+    answerAs: (as) => void (rule = as),
     enqueue: (...more) => void answers.push(...more),
     arrived: (times) =>
       new Promise((resolve) => {

@@ -347,7 +347,7 @@ describe('readRefusal', () => {
     ['{"error":7}', '{"error":7}'],
     ['', ''],
   ])('finds the text of %p', (body, text) => {
-    expect(read(body)).toEqual({ text, envelope: undefined })
+    expect(read(body)).toMatchObject({ text, envelope: undefined })
   })
 
   test.each([

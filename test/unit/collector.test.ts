@@ -3,6 +3,7 @@ import { createGuardedFetch } from '../../src/egress/guarded-fetch.ts'
 import { Secret } from '../../src/std/secret.ts'
 import { createCollector, type Collector, type CollectorConfig, type Export } from '../../src/telemetry/collector.ts'
 import { waitMs } from '../../src/telemetry/send-export.ts'
+import { until } from '../support/admin.ts'
 import { startCollector, type TestCollector } from '../support/collector.ts'
 
 const fetch = createGuardedFetch({ allowLoopback: true })
@@ -104,6 +105,48 @@ describe('a collector', () => {
     expect(performance.now() - pausedAt).toBeGreaterThan(headers['retry-after'] === undefined ? 250 : 900)
     expect(await settled(collector)).toMatchObject({ delivered: 6 })
     expect(collector.report().pausedMs).toBe(0)
+  })
+
+  // Some payloads draw 429 whenever they come.
+  test.each([{}, { 'retry-after': '1' }])('that asks for time whenever one export comes (%p) keeps the others waiting for moments, not for as long as that one', async (headers: Record<string, string>) => {
+    const { server, collector } = setUp({}, { delaysMs: [20, 60_000, 60_000, 60_000] })
+    const answer = () => new Response(null, { status: 429, headers })
+    server.answerAs((body) => (body === 'poison' ? answer() : undefined))
+    collector.offer(metrics('poison'))
+    await server.arrived(1)
+    const begun = performance.now()
+    for (let n = 0; n < 5; n++) {
+      collector.offer(metrics(`good ${n}`))
+      await until(() => bodies(server).includes(`good ${n}`))
+    }
+    expect(performance.now() - begun).toBeLessThan(headers['retry-after'] === undefined ? 500 : 4000)
+    expect(bodies(server).filter((body) => body !== 'poison')).toEqual([0, 1, 2, 3, 4].map((n) => `good ${n}`))
+  })
+
+  test('that asks for time whenever one export comes, with a header even, is believed of that one alone from the fourth time on', async () => {
+    const { server, collector } = setUp({}, { delaysMs: Array(20).fill(5) })
+    server.answerAs((body) => (body === 'poison' ? new Response(null, { status: 429, headers: { 'retry-after': '1' } }) : undefined))
+    collector.offer(metrics('poison'))
+    const times = () => bodies(server).filter((body) => body === 'poison').length
+    for (let seen = 1; seen <= 3; seen++) {
+      while (times() < seen) await Bun.sleep(5)
+      collector.offer(metrics(`good ${seen}`))
+    }
+    while (times() < 4) await Bun.sleep(5)
+    while (collector.report().trouble === undefined) await Bun.sleep(1)
+    await until(() => collector.report().pausedMs === 0)
+    const begun = performance.now()
+    collector.offer(metrics('last'))
+    while (!bodies(server).includes('last')) await Bun.sleep(1)
+    expect(performance.now() - begun).toBeLessThan(500)
+  }, 15_000)
+
+  test('that asks one export after the other for time is asked less and less often', async () => {
+    const { server, collector } = setUp({}, { delaysMs: [20, 40, 80, 160, 320] })
+    server.answerAs(() => new Response(null, { status: 429 }))
+    for (let n = 0; n < 40; n++) collector.offer(metrics(`${n}`))
+    await until(() => collector.report().pausedMs > 160)
+    expect(server.received.length).toBeLessThan(60)
   })
 
   test('that fails with one export, again and again, gets the others meanwhile', async () => {

@@ -11,6 +11,16 @@ const PERSON = identityAttributes({ sub: '00u1', email: 'alice@example.com', gro
 const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } })
 const ADDED = [attribute('user.id', '00u1'), attribute('user.email', 'alice@example.com'), attribute('user.groups', 'eng,größe')]
 
+/** A record of two people is worse than one of nobody: what is said of another one is left as it is, altogether. */
+const OTHERS = [
+  { attributes: [attribute('user.id', 'bob')] },
+  { attributes: [attribute('a', 'b'), attribute('user.email', 'bob@example.com')] },
+  { attributes: [attribute('user.id', '00u1'), attribute('user.groups', 'admins')] },
+  { attributes: [attribute('user.id', '00u1'), attribute('user.id', 'bob')] },
+  { attributes: [{ key: 'user.id', value: { intValue: 7 } }] },
+  { attributes: [{ key: 'user.id' }] },
+]
+
 const HOLDER: Record<OtlpSignal, string> = { metrics: 'resourceMetrics', logs: 'resourceLogs', traces: 'resourceSpans' }
 const point = { timeUnixNano: '1796000000000000001', asInt: '9007199254740993', attributes: [attribute('user.id', 'of the point')] }
 const INSIDE: Record<OtlpSignal, object> = {
@@ -23,6 +33,21 @@ const request = (signal: OtlpSignal, ...resources: (object | undefined)[]) => ({
 const attributesOf = (message: any, signal: OtlpSignal) => message[HOLDER[signal]].map(({ resource }: any) => resource?.attributes)
 
 describe('a person', () => {
+  test('of many groups is told with those that fit, each of them whole', () => {
+    const groups = Array.from({ length: 2000 }, (_, n) => `group-${n}`)
+    const told = new Map(identityAttributes({ sub: 's', email: undefined, groups })).get('user.groups') as string
+    expect(told.length).toBeLessThanOrEqual(4096)
+    expect(told.split(',')).toEqual(groups.slice(0, told.split(',').length))
+    expect(told.length + `,group-${told.split(',').length}`.length).toBeGreaterThan(4096)
+    expect(identityAttributes({ sub: 's', email: undefined, groups: ['x'.repeat(5000)] })).toEqual([['user.id', 's']])
+  })
+
+  test('whose address is not known is put beside nobody else\'s', () => {
+    const nameless = identityAttributes({ sub: 's', email: undefined, groups: [] })
+    const text = '{"resourceLogs":[{"resource":{"attributes":[{"key":"user.email","value":{"stringValue":"bob@example.com"}}]}}]}'
+    expect(Buffer.from(stampJson(Buffer.from(text), nameless) as Uint8Array).toString()).toBe(text)
+  })
+
   test('is told by what is known of them', () => {
     expect(identityAttributes({ sub: 's', email: undefined, groups: [] })).toEqual([['user.id', 's']])
   })
@@ -30,7 +55,7 @@ describe('a person', () => {
 
 describe.each(SIGNALS)('an export of %s in protobuf', (signal) => {
   test('gets on each resource what is missing there, and nothing else of it changes', () => {
-    const message = request(signal, { attributes: [attribute('service.name', 'claude-code')], droppedAttributesCount: 3 }, undefined, { attributes: [] }, { attributes: [attribute('user.id', 'own'), attribute('x', 'y')] })
+    const message = request(signal, { attributes: [attribute('service.name', 'claude-code')], droppedAttributesCount: 3 }, undefined, { attributes: [] }, { attributes: [attribute('user.id', '00u1'), attribute('x', 'y')] }, ...OTHERS)
     const stamped = decodeOtlp(signal, stampProtobuf(encodeOtlp(signal, message), PERSON) as Uint8Array)
     const expected = decodeOtlp(signal, encodeOtlp(signal, message))
     const [first, second, third, fourth] = expected[HOLDER[signal]]
@@ -49,9 +74,9 @@ describe.each(SIGNALS)('an export of %s in protobuf', (signal) => {
 
 describe.each(SIGNALS)('an export of %s in JSON', (signal) => {
   test('gets on each resource what is missing there', () => {
-    const message = request(signal, { attributes: [attribute('service.name', 'claude-code')] }, undefined, { attributes: [] }, {}, { attributes: [attribute('user.email', 'own')] })
+    const message = request(signal, { attributes: [attribute('service.name', 'claude-code')] }, undefined, { attributes: [] }, {}, { attributes: [attribute('user.email', 'alice@example.com')] }, ...OTHERS)
     const stamped = JSON.parse(Buffer.from(stampJson(Buffer.from(JSON.stringify(message)), PERSON) as Uint8Array).toString())
-    expect(attributesOf(stamped, signal)).toEqual([[...ADDED, attribute('service.name', 'claude-code')], ADDED, ADDED, ADDED, [ADDED[0], ADDED[2], attribute('user.email', 'own')]])
+    expect(attributesOf(stamped, signal)).toEqual([[...ADDED, attribute('service.name', 'claude-code')], ADDED, ADDED, ADDED, [ADDED[0], ADDED[2], ADDED[1]], ...OTHERS.map(({ attributes }) => attributes)])
     expect(stamped[HOLDER[signal]][0]).toMatchObject(INSIDE[signal])
   })
 })
@@ -142,5 +167,20 @@ describe('an export that is compressed', () => {
     ['would be too large', gzipSync(Buffer.alloc(64 * 1024 * 1024))],
   ])('and %s is not touched', async (_, body) => {
     expect(await stamp({ ...item('application/x-protobuf', Buffer.alloc(0)), body }, PERSON)).toBeUndefined()
+  })
+
+  // Some kilobytes of gzip would keep everybody waiting.
+  test('is not touched where it would take long to read', async () => {
+    const json = (length: number) => item('application/json', Buffer.from(JSON.stringify({ resourceMetrics: [{ x: 'a'.repeat(length) }] })))
+    expect(await stamp(json(5 * 1024 * 1024), PERSON)).toBeUndefined()
+    expect(await stamp({ ...json(0), contentEncoding: undefined, body: gunzipSync(json(5 * 1024 * 1024).body) }, PERSON)).toBeUndefined()
+    expect(await stamp(json(3 * 1024 * 1024), PERSON)).toBeDefined()
+  })
+
+  test('is not touched where it would grow without measure', async () => {
+    const groups = Array.from({ length: 400 }, (_, n) => `group-${n}`)
+    const json = { ...item('application/json', Buffer.from(`{"resourceLogs":[${Array(1000).fill('{}')}]}`)) }
+    expect(await stamp(json, identityAttributes({ sub: 's', email: undefined, groups }))).toBeUndefined()
+    expect(await stamp(json, identityAttributes({ sub: 's', email: undefined, groups: groups.slice(0, 20) }))).toBeDefined()
   })
 })

@@ -4,6 +4,7 @@ import { memberOf, scanObject } from '../../json/scan.ts'
 import { parseJsonObject } from '../../std/json-object.ts'
 import { OWN_MEMBERS } from './bedrock-body.ts'
 import { createFrameReader, FrameError, type Frame } from './event-stream.ts'
+import { exceptionWords } from '../upstream-words.ts'
 import type { ClientError, Decoder } from '../upstream.ts'
 
 /** What an exception in mid-stream means to the client; `type` is the frame's `:exception-type` or `:error-code`. */
@@ -19,7 +20,7 @@ const encoder = new TextEncoder()
 const EVENT_END = encoder.encode('\n\n')
 const NOTHING = new Uint8Array()
 
-/** `note` hears what the client is not told: the text of an exception, what is wrong with a frame. */
+/** `note` hears what the client is not told: what may be logged of an exception, what is wrong with a frame. */
 export function createBedrockDecoder(explain: ExplainException, note: (text: string) => void): Decoder {
   const reader = createFrameReader()
   const heads = new Map<string, Uint8Array>()
@@ -45,7 +46,7 @@ export function createBedrockDecoder(explain: ExplainException, note: (text: str
   function translate({ headers, payload }: Frame, parts: Uint8Array[]): void {
     const name = exceptionOf({ headers, payload })
     if (name !== undefined) {
-      note(`${name} in mid-stream: ${payload.toString('utf8', 0, 1000)} ${headers.get(':error-message') ?? ''}`.trim())
+      note(exceptionWords(name, payload, headers.get(':error-message') ?? ''))
       const { type, message } = explain(name, payload)
       parts.push(breakOff(type, message))
       return
