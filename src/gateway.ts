@@ -4,7 +4,7 @@ import { createAlerts } from './alert/alerts.ts'
 import { limitsOfCounter } from './alert/limits-of-counter.ts'
 import { createApp } from './app.ts'
 import { storePrivileged } from './audit/store.ts'
-import { createTrail, type Trail } from './audit/trail.ts'
+import { createTrail, DEFAULT_RETENTION_DAYS, type Trail } from './audit/trail.ts'
 import { trailMetrics } from './audit/trail-metrics.ts'
 import type { GatewayConfig } from './config/schema.ts'
 import type { Database } from './db/connect.ts'
@@ -285,7 +285,7 @@ function metricsOf({ relay, ledger, spendChecks, executions, revocations, quotas
 async function startTrail({ config, observe: tell, earlier = [], now = () => new Date(), nowMs = () => performance.now() }: GatewayOptions, db: Database, cleanUp: CleanUp): Promise<Trail | undefined> {
   await storePrivileged(db, config.audit.store)
   if (!config.audit.store) return undefined
-  const trail = createTrail({ db, tell, onFailure: config.audit.on_failure, retentionDays: config.admin?.audit_retention_days ?? 365, now, nowMs })
+  const trail = createTrail({ db, tell, onFailure: config.audit.on_failure, retentionDays: config.admin?.audit_retention_days ?? DEFAULT_RETENTION_DAYS, now, nowMs })
   trail.start()
   cleanUp.push(trail.stop)
   earlier.forEach(trail.store)

@@ -1,4 +1,5 @@
 // What is asked of the trail: read from query parameters, answered in pages or as a file.
+import { GatewayError } from '../errors.ts'
 import type { PageTokens } from '../http/page-token.ts'
 import { escaped } from '../observe/audit-line.ts'
 import { EVENT_NAMES } from '../observe/event-docs.ts'
@@ -8,7 +9,11 @@ import type { FileForm } from '../report/file-answer.ts'
 import { parseDay, parseMoment } from '../report/moment.ts'
 import type { Parameters } from '../report/parameters.ts'
 import type { ReportDatabase } from '../report/report-database.ts'
-import { findEvents, type EventFilter, type EventPlace, type FoundEvent } from './store.ts'
+import type { StoredEvent } from './chain.ts'
+import { findEvents, type EventFilter, type Place } from './store.ts'
+
+/** PostgreSQL and JavaScript write other years in ways of their own. */
+const [FIRST_MS, LAST_MS] = [Date.UTC(1900, 0, 1), Date.UTC(9999, 11, 1)]
 
 export const EVENT_PARAMETERS = ['evt', 'user_id', 'request_id', 'from', 'to', 'order', 'limit', 'page', 'format']
 export type EventFormat = 'json' | 'csv' | 'ndjson'
@@ -19,11 +24,14 @@ export interface EventQuery {
   readonly page: string | undefined
 }
 
-/** Newest first unless asked otherwise. `evt` may be given several times. Throws `invalid_request` as `parameter: reason`. */
+/** The last stored first unless asked otherwise. `evt` may be given several times. Throws `invalid_request` as `parameter: reason`. */
 export function readEventQuery(parameters: Parameters): EventQuery {
   const moment = (name: 'from' | 'to') => {
     const text = parameters.one(name)
-    return text === undefined ? undefined : /^\d{4}-\d\d-\d\d$/.test(text) ? parseDay(text, name) : parseMoment(text, name)
+    if (text === undefined) return undefined
+    const ms = /^\d{4}-\d\d-\d\d$/.test(text) ? parseDay(text, name) : parseMoment(text, name)
+    if (ms < FIRST_MS || ms >= LAST_MS) throw new GatewayError('invalid_request', `${name}: must be of the years 1900 to 9999`)
+    return ms
   }
   const filter = {
     evts: parameters.choices('evt', EVENT_NAMES),
@@ -45,27 +53,27 @@ export function formatOf(request: Request, parameters: Parameters): EventFormat 
 /** One page. Throws `invalid_request` for a page that is none of this question. */
 export async function eventPage(db: ReportDatabase, { filter, limit, page }: EventQuery, tokens: PageTokens): Promise<{ data: object[]; has_more: boolean; next_page: string | null }> {
   const question = ['audit_events', filter]
-  const after = page === undefined ? undefined : (tokens.read(question, page) as EventPlace)
+  const after = page === undefined ? undefined : (tokens.read(question, page) as Place)
   const found = await findEvents(db, filter, { after, most: limit + 1 })
   const shown = found.slice(0, limit)
-  const next = found.length > limit ? tokens.make(question, placeOf(shown.at(-1) as FoundEvent)) : null
+  const next = found.length > limit ? tokens.make(question, placeOf(shown.at(-1) as StoredEvent)) : null
   return { data: shown.map(eventItem), has_more: next !== null, next_page: next }
 }
 
 const ROWS_AT_ONCE = 2000
 
 /** All that is asked for, some at a time. */
-export async function* eventBatches(db: ReportDatabase, filter: EventFilter): AsyncGenerator<FoundEvent[]> {
-  for (let after: EventPlace | undefined; ; ) {
+export async function* eventBatches(db: ReportDatabase, filter: EventFilter): AsyncGenerator<StoredEvent[]> {
+  for (let after: Place | undefined; ; ) {
     const found = await findEvents(db, filter, { after, most: ROWS_AT_ONCE })
     yield found
     if (found.length < ROWS_AT_ONCE) break
-    after = placeOf(found.at(-1) as FoundEvent)
+    after = placeOf(found.at(-1) as StoredEvent)
   }
 }
 
 /** The line of a file of CSV is the one that was hashed. */
-export const FORMS: Readonly<Record<Exclude<EventFormat, 'json'>, FileForm<FoundEvent>>> = {
+export const FORMS: Readonly<Record<Exclude<EventFormat, 'json'>, FileForm<StoredEvent>>> = {
   csv: {
     filename: 'audit-events.csv',
     type: CSV_TYPE,
@@ -80,10 +88,19 @@ export const FORMS: Readonly<Record<Exclude<EventFormat, 'json'>, FileForm<Found
   },
 }
 
-function eventItem({ day, seq, hash, line }: FoundEvent) {
-  return { type: 'audit_event', id: `${day}:${seq}`, hash, event: JSON.parse(line) as object }
+function eventItem({ day, seq, hash, line }: StoredEvent) {
+  return { type: 'audit_event', id: `${day}:${seq}`, hash, event: readLine(line) }
 }
 
-function placeOf({ ts, day, seq }: FoundEvent): EventPlace {
-  return { ts, day, seq }
+/** A line that no gateway wrote is shown as it is: it must not keep anybody from the others. */
+function readLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return line
+  }
+}
+
+function placeOf({ day, seq }: StoredEvent): Place {
+  return { day, seq }
 }

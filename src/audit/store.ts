@@ -1,5 +1,5 @@
 // All SQL of the audit trail. Each function is one statement.
-import { sql } from 'drizzle-orm'
+import { sql, type SQL } from 'drizzle-orm'
 import type { Database } from '../db/connect.ts'
 import type { AuditRecord } from '../observe/audit-line.ts'
 import type { StoredEvent } from './chain.ts'
@@ -53,13 +53,20 @@ export interface ClosedDay {
   readonly forgotten: boolean
 }
 
+export interface Outline {
+  readonly head: Head
+  readonly closed: readonly ClosedDay[]
+  /** By the clock of the database. */
+  readonly today: string
+}
+
 /** How every day ended, in order, and where the trail ends, at one moment. Undefined when the latter is gone. */
-export async function readOutline(db: Pick<Database, 'run'>): Promise<{ head: Head; closed: ClosedDay[] } | undefined> {
-  const rows = await db.run<{ day: string; seq: string; hash: string; closed: ClosedDay[] | null }>(sql`
-    select to_char(day, 'YYYY-MM-DD') as day, seq, encode(hash, 'hex') as hash,
+export async function readOutline(db: Pick<Database, 'run'>): Promise<Outline | undefined> {
+  const rows = await db.run<{ day: string; seq: string; hash: string; today: string; closed: ClosedDay[] | null }>(sql`
+    select to_char(day, 'YYYY-MM-DD') as day, seq, encode(hash, 'hex') as hash, to_char(spend_day_of(spend_clock()), 'YYYY-MM-DD') as today,
       (select jsonb_agg(jsonb_build_object('day', to_char(d.day, 'YYYY-MM-DD'), 'events', d.events, 'hash', encode(d.hash, 'hex'), 'forgotten', d.forgotten) order by d.day) from audit_day d) as closed
     from audit_head`)
-  return rows[0] && { head: { day: rows[0].day, seq: Number(rows[0].seq), hash: rows[0].hash }, closed: rows[0].closed ?? [] }
+  return rows[0] && { head: { day: rows[0].day, seq: Number(rows[0].seq), hash: rows[0].hash }, closed: rows[0].closed ?? [], today: rows[0].today }
 }
 
 /** Events behind one place, up to another and with it, in order. */
@@ -73,9 +80,19 @@ export async function readTrail(db: Pick<Database, 'run'>, { after, upTo, most }
 }
 
 /** The first event behind the end of the trail: there can be none. */
-export async function findBeyondHead(db: Pick<Database, 'run'>): Promise<Place | undefined> {
+export function findBeyondHead(db: Pick<Database, 'run'>): Promise<Place | undefined> {
+  return findPlace(db, sql`(day, seq) > ((select day from audit_head), (select seq from audit_head))`)
+}
+
+/** The first event up to a day and on it that is none of a day which was forgotten: there can be none. */
+export function findUpTo(db: Pick<Database, 'run'>, day: string): Promise<Place | undefined> {
+  return findPlace(db, sql`day <= ${day}::date and not exists (select from audit_day d where d.day = audit_event.day and d.forgotten and audit_event.seq between 1 and d.events)`)
+}
+
+async function findPlace(db: Pick<Database, 'run'>, condition: SQL): Promise<Place | undefined> {
   const rows = await db.run<{ day: string; seq: string }>(
-    sql`select to_char(e.day, 'YYYY-MM-DD') as day, e.seq from audit_event e, audit_head h where (e.day, e.seq) > (h.day, h.seq) order by e.day, e.seq limit 1`,
+    sql`select to_char(day, 'YYYY-MM-DD') as day, seq from audit_event where ${condition} order by audit_event.day, audit_event.seq limit 1`,
+    { deadlineMs: 20_000 },
   )
   return rows[0] && { day: rows[0].day, seq: Number(rows[0].seq) }
 }
@@ -91,28 +108,25 @@ export interface EventFilter {
   readonly isDescending: boolean
 }
 
-/** Where an event is among those that are asked for: they come by the moment when they happened. */
-export interface EventPlace extends Place {
-  readonly ts: string
-}
+/** No clock is a day wrong; no event waits for a database for longer than so many days. */
+const [DAYS_BEFORE, DAYS_BEHIND] = [1, 31]
 
-export type FoundEvent = StoredEvent
-
-/** Events after a place, at most so many. */
-export async function findEvents(db: Pick<Database, 'run'>, { evts, userId, requestId, fromMs, toMs, isDescending }: EventFilter, { after, most }: { after: EventPlace | undefined; most: number }): Promise<FoundEvent[]> {
+/** Events after a place, in the order in which they were stored, at most so many. Of days that are kept alone. */
+export async function findEvents(db: Pick<Database, 'run'>, { evts, userId, requestId, fromMs, toMs, isDescending }: EventFilter, { after, most }: { after: Place | undefined; most: number }): Promise<StoredEvent[]> {
   const moment = (ms: number) => sql`${new Date(ms).toISOString()}::timestamptz`
   const conditions = [
-    evts.length === 0 ? undefined : evts.length === 1 ? sql`evt = ${evts[0]}` : sql`evt in (select jsonb_array_elements_text(${JSON.stringify(evts)}::text::jsonb))`,
+    sql`(day = (select day from audit_head) or day in (select day from audit_day where not forgotten))`,
+    evts.length === 0 ? undefined : sql`evt in (${sql.join(evts.map((evt) => sql`${evt}`), sql`, `)})`,
     userId === undefined ? undefined : sql`sub = ${userId}`,
     requestId === undefined ? undefined : sql`request_id = ${requestId}`,
-    fromMs === undefined ? undefined : sql`audit_event.ts >= ${moment(fromMs)}`,
-    toMs === undefined ? undefined : sql`audit_event.ts < ${moment(toMs)}`,
-    after && sql`(audit_event.ts, audit_event.day, audit_event.seq) ${isDescending ? sql`<` : sql`>`} (${after.ts}::timestamptz, ${after.day}::date, ${after.seq}::bigint)`,
+    fromMs === undefined ? undefined : sql`audit_event.ts >= ${moment(fromMs)} and day >= spend_day_of(${moment(fromMs)}) - ${DAYS_BEFORE}::int`,
+    toMs === undefined ? undefined : sql`audit_event.ts < ${moment(toMs)} and day <= spend_day_of(${moment(toMs)}) + ${DAYS_BEHIND}::int`,
+    after && sql`(audit_event.day, audit_event.seq) ${isDescending ? sql`<` : sql`>`} (${after.day}::date, ${after.seq}::bigint)`,
   ].filter((condition) => condition !== undefined)
   const way = isDescending ? sql`desc` : sql`asc`
-  const rows = await db.run<Omit<FoundEvent, 'seq'> & { seq: string }>(
-    sql`select ${COLUMNS} from audit_event where ${sql.join([sql`true`, ...conditions], sql` and `)}
-      order by audit_event.ts ${way}, audit_event.day ${way}, audit_event.seq ${way} limit ${most}::int`,
+  const rows = await db.run<Omit<StoredEvent, 'seq'> & { seq: string }>(
+    sql`select ${COLUMNS} from audit_event where ${sql.join(conditions, sql` and `)}
+      order by audit_event.day ${way}, audit_event.seq ${way} limit ${most}::int`,
     { deadlineMs: 25_000 },
   )
   return rows.map((row) => ({ ...row, seq: Number(row.seq) }))

@@ -19,6 +19,9 @@ export interface TrailOptions {
   patienceMs?: number
 }
 
+/** Where there are no administrators who say otherwise. */
+export const DEFAULT_RETENTION_DAYS = 365
+
 export interface Trail {
   /** For everything that happens: the log hears it, and audit events are stored. Never throws and never waits. */
   observe: Observe
@@ -61,10 +64,13 @@ const GATHER_MS = 200
 const FAREWELL_MS = 5000
 const HOUR_MS = 3_600_000
 const FORGOTTEN_AT_ONCE = 10_000
+/** Of memory, for events of whoever has not signed in: nobody from outside drives the others out of it. */
+const SHARE_OF_STRANGERS = 1 / 4
+const OF_STRANGERS: ReadonlySet<string> = new Set(['auth.denied', 'access.denied', 'admin.denied', 'device.authorize', 'device.verify', 'device.callback', 'page.sign_in'])
 
 export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mostBytes = MOST_BYTES, patienceMs = PATIENCE_MS }: TrailOptions): Trail {
   const writer = crypto.randomUUID()
-  let [added, bytes, lost, failures] = [0, 0, 0, 0]
+  let [added, bytes, strangersBytes, lost, failures] = [0, 0, 0, 0, 0]
   /** Lost since the last event that told of it. */
   let gap: { lost: number; since: string } | undefined
   let timer: Timer | undefined
@@ -72,13 +78,14 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
   const queue = createWriteQueue<Item>({
     write: (batch) => storeEvents(db, { writer, first: (batch[0] as Item).number, records: batch.map(({ record }) => record) }, STORE_MS),
     written(item) {
-      bytes -= item.bytes
+      letGo(item)
       // Once there is room again, or every event would bring one that says so.
       if (gap !== undefined && bytes < mostBytes / 2) closeGap(gap)
     },
-    setAside({ record, bytes: size }, error) {
+    setAside(item, error) {
+      const { record } = item
       failures++
-      bytes -= size
+      letGo(item)
       lose(record.ts)
       tell({ op: 'error', message: `audit trail: an event cannot be stored and is on standard error alone: ${error.message}`, ...(record.request_id !== null && { request_id: record.request_id }) })
     },
@@ -89,6 +96,11 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
     nowMs,
     gatherMs: GATHER_MS,
   })
+
+  function letGo({ record, bytes: size }: Item): void {
+    bytes -= size
+    if (OF_STRANGERS.has(record.evt)) strangersBytes -= size
+  }
 
   function closeGap({ lost, since }: { lost: number; since: string }): void {
     gap = undefined
@@ -103,11 +115,13 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
   function store(event: TimedEvent): void {
     const record = auditRecord(event)
     const size = Buffer.byteLength(record.line) + BYTES_BESIDE
-    if (bytes + size > mostBytes) {
-      tell({ op: 'error', message: 'audit trail: the database takes no events and memory is full: events are on standard error alone', repeat: 'audit.full' })
+    const isStrangers = OF_STRANGERS.has(event.evt)
+    if (bytes + size > mostBytes || (isStrangers && strangersBytes + size > mostBytes * SHARE_OF_STRANGERS)) {
+      tell({ op: 'error', message: 'audit trail: the database takes no events and the memory for them is full: events are on standard error alone', repeat: 'audit.full' })
       return lose(event.ts)
     }
     bytes += size
+    if (isStrangers) strangersBytes += size
     queue.add({ number: ++added, record, bytes: size })
   }
 

@@ -12,7 +12,9 @@ import { paintFor, type Paint } from '../std/paint.ts'
 import type { StoredEvent } from './chain.ts'
 import { placeText, type Fault } from './fault.ts'
 import { createProof, type ProofState } from './proof.ts'
-import { findBeyondHead, readOutline, readTrail, type ClosedDay, type Head, type Place } from './store.ts'
+import { outlineFault } from './outline-fault.ts'
+import { findUpTo, findBeyondHead, readOutline, readTrail, type ClosedDay, type Head, type Place } from './store.ts'
+import { DEFAULT_RETENTION_DAYS } from './trail.ts'
 
 export interface VerifyQuery {
   readonly config: string
@@ -44,7 +46,7 @@ export async function verifyAudit({ config: file, from, to, anchors, anchorsFile
   const noted = [...anchors, ...(anchorsFile === undefined ? [] : await readAnchors(anchorsFile))]
   const store = await openStoreToRead(config.store, () => {})
   try {
-    const verdict = await verifyTrail(store.db, { from, to, anchors: noted }, progress)
+    const verdict = await verifyTrail(store.db, { from, to, anchors: noted, retentionDays: config.admin?.audit_retention_days ?? DEFAULT_RETENTION_DAYS }, progress)
     progress?.('')
     return { text: verdictText(verdict, paintFor(color)), exitCode: verdict.fault === undefined ? 0 : 1 }
   } catch (error) {
@@ -55,8 +57,17 @@ export async function verifyAudit({ config: file, from, to, anchors, anchorsFile
   }
 }
 
+export interface TrailQuery {
+  readonly from: string | undefined
+  readonly to: string | undefined
+  readonly anchors: readonly Head[]
+  /** Younger days have no reason to be gone. */
+  readonly retentionDays: number
+}
+
 /** Reads the trail from end to end, a few thousand events at a time. What is appended meanwhile is not looked at. */
-export async function verifyTrail(db: Pick<Database, 'run'>, { from, to, anchors }: { from: string | undefined; to: string | undefined; anchors: readonly Head[] }, progress?: (text: string) => void): Promise<Verdict> {
+export async function verifyTrail(db: Pick<Database, 'run'>, asked: TrailQuery, progress?: (text: string) => void): Promise<Verdict> {
+  const { from, to, anchors } = asked
   const beyond = await findBeyondHead(db)
   const outline = await readOutline(db)
   if (outline === undefined) return { fault: { kind: 'end', at: { day: '', seq: 0 }, words: 'where the trail ends is not on record any more' }, state: { days: 0, events: 0, last: undefined, anchors: { held: 0, apart: 0 } }, first: undefined, forgotten: undefined }
@@ -64,6 +75,9 @@ export async function verifyTrail(db: Pick<Database, 'run'>, { from, to, anchors
   const forgotten = closed.findLast((one) => one.forgotten)
   const proof = createProof({ closed, head, from, to, anchors })
   const start = startOf(from, closed)
+  const before = from === undefined ? await findUpTo(db, start.day) : undefined
+  const early = outlineFault(outline, asked) ?? (before && { kind: 'inserted' as const, at: before, words: 'the event stands in no day of the trail' })
+  if (early !== undefined) return { fault: early, state: proof.state, first: undefined, forgotten }
   const end = to === undefined || to >= head.day ? head : { day: to, seq: Number.MAX_SAFE_INTEGER }
   let rows: StoredEvent[] = []
   let first: string | undefined
@@ -77,7 +91,7 @@ export async function verifyTrail(db: Pick<Database, 'run'>, { from, to, anchors
     if (fault !== undefined) {
       // Retention removed the day while it was read.
       const isForgotten = ((await readOutline(db))?.closed ?? []).some((one) => one.forgotten && one.day >= fault.at.day && !closed.some(({ day, forgotten }) => forgotten && day === one.day))
-      return isForgotten ? await verifyTrail(db, { from, to, anchors }, progress) : { fault, state: proof.state, first, forgotten }
+      return isForgotten ? await verifyTrail(db, asked, progress) : { fault, state: proof.state, first, forgotten }
     }
     rows = rows.slice(taken)
     progress?.(`${proof.state.last?.day ?? ''}  ${grouped(proof.state.events)} events`)
@@ -100,14 +114,27 @@ async function readAnchors(file: string): Promise<Head[]> {
   const anchors = new Map<string, Head>()
   try {
     for await (const line of createInterface({ input: createReadStream(file) })) {
-      const [, day, seq, hash] = /"evt":"audit\.anchor","day":"(\d{4}-\d\d-\d\d)","seq":(\d{1,15}),"hash":"([0-9a-f]{64})"/.exec(line) ?? []
-      if (day !== undefined && hash !== undefined) anchors.set(`${day}:${seq} ${hash}`, { day, seq: Number(seq), hash })
+      const anchor = anchorIn(line)
+      if (anchor !== undefined) anchors.set(`${placeText(anchor)} ${anchor.hash}`, anchor)
     }
   } catch (error) {
     throw new BootError(`audit verify: cannot read ${file} (${(error as { code?: string }).code ?? 'unknown'})`)
   }
   if (anchors.size === 0) throw new BootError(`audit verify: ${file} holds no line with "evt":"audit.anchor"`)
   return [...anchors.values()]
+}
+
+/** The event that a line ends with. What the log quotes of others is inside a text, or behind the mark of an operational line. */
+function anchorIn(line: string): Head | undefined {
+  const start = line.indexOf('{"ts":')
+  if (start < 0 || line.slice(0, start).includes('[gateway]')) return undefined
+  try {
+    const { evt, day, seq, hash } = JSON.parse(line.slice(start)) as Record<string, unknown>
+    const isAnchor = evt === 'audit.anchor' && /^\d{4}-\d\d-\d\d$/.test(String(day)) && Number.isSafeInteger(seq) && /^[0-9a-f]{64}$/.test(String(hash))
+    return isAnchor ? { day: String(day), seq: seq as number, hash: String(hash) } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function verdictText({ fault, state: { days, events, last, anchors }, first, forgotten }: Verdict, { bold, dim, alarm }: Paint): string {

@@ -47,6 +47,8 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
   let isBusy = false
   let isStopped = false
   let pauseMs = 0
+  /** Fewer at once after each failure that is no fault of any row: a statement that takes too long takes less time. */
+  let mostAtOnce = MOST_IN_BATCH
   const counts = { batches: 0, written: 0, setAside: 0 }
   /** How many were ever added, and how many of those are done with. */
   let [added, done] = [0, 0]
@@ -68,15 +70,17 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
     isBusy = true
     while (queue.length > 0 && !isStopped) {
       await gathered()
-      const batch = queue.slice(0, MOST_IN_BATCH).map(({ item }) => item)
+      const batch = queue.slice(0, mostAtOnce).map(({ item }) => item)
       const count = await writeSome(batch)
       if (count === 0) {
+        mostAtOnce = Math.max(1, Math.ceil(batch.length / 2))
         pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, pauseMs * 2), LONGEST_PAUSE_MS)
         // Replicas that lost the same database do not come back in step.
         await sleep(pauseMs * (0.5 + Math.random() / 2))
         continue
       }
       pauseMs = 0
+      mostAtOnce = Math.min(MOST_IN_BATCH, mostAtOnce * 2)
       queue = queue.slice(count)
       done += count
       for (const flush of flushes) if (flush.upTo <= done) flush.resolve()

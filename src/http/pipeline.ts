@@ -69,7 +69,7 @@ async function answer(deps: PipelineDeps, request: Request, arrival: Arrival, id
     checkAddress(deps, clientIp, target, open?.exemptFromAllowList === true && !asksForFacts(target), requestId)
     checkDraining(deps, target)
     const isOpen = open !== undefined && open.methods.includes(request.method)
-    const about = { requestId, clientIp, method: request.method, path: target.path }
+    const about = { requestId, clientIp, method: request.method, path: told(target.path) }
     const requireAdmin = isAdminPath(target.path) ? deps.requireAdmin : undefined
     if (requireAdmin !== undefined) shownId = adminRequestId(requestId)
     const admin: AdminActor | undefined = await requireAdmin?.(request.headers, about)
@@ -82,6 +82,13 @@ async function answer(deps: PipelineDeps, request: Request, arrival: Arrival, id
   } catch (error) {
     return request.signal.aborted ? callerLeft(deps, requestId) : failure(deps, error, requestId, shownId)
   }
+}
+
+const MOST_OF_PATH = 256
+
+/** Of a path of anybody's making, for an event. */
+function told(path: string): string {
+  return path.length > MOST_OF_PATH ? `${path.slice(0, MOST_OF_PATH)}…` : path
 }
 
 /** Facts are for administrators: who asks for them comes from where administrators may. */
@@ -97,7 +104,7 @@ function refuseTarget(refusal: GateRefusal, requestId: string): Response {
 function checkAddress(deps: PipelineDeps, clientIp: string, target: Admitted, exempt: boolean, requestId: string): void {
   const reason = deps.refuseAddress(clientIp, exempt)
   if (reason === undefined) return
-  deps.observe({ evt: 'access.denied', request_id: requestId, client_ip: clientIp, reason, path: target.path })
+  deps.observe({ evt: 'access.denied', request_id: requestId, client_ip: clientIp, reason, path: told(target.path) })
   throw new GatewayError('forbidden', 'access denied from this address')
 }
 
@@ -114,7 +121,7 @@ async function authenticate(deps: PipelineDeps, request: Request, target: Admitt
     if (deps.isTrailBlocking()) throw new GatewayError('unavailable', 'audit trail unavailable; try again', { headers: { 'retry-after': '5' } })
     return result.value
   }
-  deps.observe({ evt: 'auth.denied', request_id: requestId, client_ip: clientIp, reason: result.reason, method: request.method, path: target.path })
+  deps.observe({ evt: 'auth.denied', request_id: requestId, client_ip: clientIp, reason: result.reason, method: request.method, path: told(target.path) })
   throw new GatewayError('unauthenticated', 'invalid token')
 }
 

@@ -123,11 +123,14 @@ export async function listAudit(db: Database, { most, after }: { most: number; a
   return rows.map(({ row }) => row)
 }
 
-/** Clears away temporary limits that have run out, and audit rows that are older than so many days. Returns the events of it. */
-export async function sweepLimits(db: Database, auditRetentionDays: number): Promise<readonly TimedEvent[]> {
-  const { events } = await told(db, sql`spend_limit_expire()`)
-  await db.run(sql`select spend_limit_audit_forget(${auditRetentionDays}::int)`)
-  return events
+/** Clears away temporary limits that have run out. Returns the events of it. */
+export async function expireLimits(db: Database): Promise<readonly TimedEvent[]> {
+  return (await told(db, sql`spend_limit_expire()`)).events
+}
+
+/** Clears away changes of limits that are older than so many days. */
+export async function forgetLimitChanges(db: Database, days: number): Promise<void> {
+  await db.run(sql`select spend_limit_audit_forget(${days}::int)`)
 }
 
 /** Where a page of people begins: with this person, who is part of it. Spend in nano-dollars where it orders the page. */

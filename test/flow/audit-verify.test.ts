@@ -1,7 +1,7 @@
 // Whoever changes the stored trail is found, wherever they did it, and the first break is named.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import type { Head } from '../../src/audit/store.ts'
-import { startTrail, type TestTrail } from '../support/audit-trail.ts'
+import { findEvents, type Head } from '../../src/audit/store.ts'
+import { setClock, startTrail, type TestTrail } from '../support/audit-trail.ts'
 
 let trail: TestTrail
 beforeAll(async () => {
@@ -11,7 +11,10 @@ beforeAll(async () => {
   await trail.append(4, '2026-08-04')
   await trail.keep()
 })
-afterEach(() => trail.restore())
+afterEach(async () => {
+  await trail.restore()
+  await setClock(trail.database, `${LAST}T12:00:00Z`)
+})
 afterAll(() => trail.stop())
 
 const at = (day: string, seq: number) => ({ day, seq })
@@ -137,11 +140,76 @@ describe('a trail is broken, and the place of it is named, by', () => {
   })
 })
 
+describe('a trail that is said to be kept no longer is broken', () => {
+  const everyDay = [at(FIRST, 6), at(SECOND, 5), at(LAST, 4)]
+  const anchorsOf = () => Promise.all(everyDay.map(({ day, seq }) => hashAt(day, seq)))
+  /** All of it is gone, and the gateway goes on behind it. */
+  const EMPTIED = `update audit_day set forgotten = true; insert into audit_day select day, seq, hash, true from audit_head; delete from audit_event; update audit_head set seq = 0`
+
+  test('by days that retention keeps', async () => {
+    await trail.database.sql`select audit_forget(1, 1000)`
+    expect((await trail.verify({ retentionDays: 365 })).fault).toMatchObject({ kind: 'removed', at: at(FIRST, 1), words: expect.stringContaining('--from 2026-08-02') })
+    expect(await trail.verify({ retentionDays: 365, from: LAST })).toMatchObject({ fault: undefined, state: { events: 4 } })
+  })
+
+  test('by the last day, whatever retention says', async () => {
+    await trail.tamper(EMPTIED)
+    expect((await trail.verify()).fault).toMatchObject({ kind: 'end', at: at(LAST, 4) })
+    await trail.append(2, '2026-08-05')
+    expect((await trail.verify({ retentionDays: 2 })).fault).toMatchObject({ kind: 'removed', at: at(LAST, 1) })
+  })
+
+  test('by an end in the future', async () => {
+    await trail.tamper(`${EMPTIED}; update audit_head set day = '2026-08-05'`)
+    expect((await trail.verify()).fault).toMatchObject({ kind: 'end', at: at('2026-08-05', 0) })
+  })
+
+  test('for whoever has anchors that say more, or something else, of such a day', async () => {
+    const anchors = await anchorsOf()
+    await trail.database.sql`select audit_forget(2, 1000)`
+    expect(await trail.verify({ anchors, retentionDays: 2 })).toMatchObject({ fault: undefined, state: { anchors: { held: 2, apart: 1 } } })
+    await trail.tamper(`update audit_day set hash = sha256(hash) where day = '${FIRST}'`)
+    expect((await trail.verify({ anchors, retentionDays: 2 })).fault).toMatchObject({ kind: 'anchor', at: at(FIRST, 6) })
+    await trail.tamper(`update audit_day set events = 5 where day = '${FIRST}'`)
+    expect((await trail.verify({ anchors, retentionDays: 2 })).fault).toMatchObject({ kind: 'anchor', at: at(FIRST, 6) })
+    await trail.tamper(`delete from audit_day where day = '${FIRST}'`)
+    expect((await trail.verify({ anchors, retentionDays: 2 })).fault).toMatchObject({ kind: 'cut_off', at: at(FIRST, 6) })
+  })
+
+  test('for whoever has an anchor behind its end', async () => {
+    const anchors = [...(await anchorsOf()), { day: '2026-08-09', seq: 3, hash: 'ab'.repeat(32) }]
+    expect((await trail.verify({ anchors })).fault).toMatchObject({ kind: 'cut_off', at: at('2026-08-09', 3) })
+  })
+
+  test('for whoever has two anchors of one place that differ', async () => {
+    const genuine = await hashAt(LAST, 4)
+    expect((await trail.verify({ anchors: [{ ...genuine, hash: 'cd'.repeat(32) }, genuine] })).fault).toMatchObject({ kind: 'anchor', at: at(LAST, 4) })
+    expect((await trail.verify({ anchors: [genuine, genuine] })).fault).toBeUndefined()
+  })
+
+  test.each([
+    ['before the first day of all', "'0001-01-01 BC'", 1],
+    ['on a day of the trail that never was', "'2026-07-30'", 1],
+    ['behind the end of a day that was forgotten', "'2026-08-01'", 7],
+  ])('by an event %s, and nobody is shown it', async (_, day, seq) => {
+    await trail.database.sql`select audit_forget(2, 1000)`
+    await trail.tamper(`insert into audit_event select ${day}, ${seq}, ts, evt, 'forged', issuer, 'bob', line, hash from audit_event where day = '${LAST}' and seq = 1`)
+    expect((await trail.verify({ retentionDays: 2 })).fault).toMatchObject({ kind: 'inserted', words: 'the event stands in no day of the trail' })
+    const filter = { evts: [], userId: 'bob', requestId: undefined, fromMs: undefined, toMs: undefined, isDescending: true }
+    expect(await findEvents(trail.db, filter, { after: undefined, most: 10 })).toEqual([])
+  })
+})
+
 describe('the app role', () => {
+  test('cannot make the trail forget today', async () => {
+    const failure = await trail.database.sql`select audit_forget(-1, 1000000)`.then(() => 'done', (error: Error) => error.message)
+    expect(failure).toBe('the audit trail keeps a day at least')
+  })
+
   // T233
   test.each([
     'update audit_event set line = line', 'delete from audit_event', 'truncate audit_event', "update audit_day set hash = ''", 'delete from audit_day', 'truncate audit_day',
-    "update audit_head set hash = ''", 'delete from audit_head', 'truncate audit_head', "update audit_event set sub = 'nobody' where seq = 1",
+    `insert into audit_event select day, seq + 100, ts, evt, request_id, issuer, sub, line, hash from audit_event`, "insert into audit_day values ('2026-07-01', 1, '')", "update audit_head set hash = ''", 'delete from audit_head', 'truncate audit_head', "update audit_event set sub = 'nobody' where seq = 1",
   ])('may not rewrite the trail: %s', async (statement) => {
     const failure = await trail.database.sql.unsafe(statement).then(() => 'done', (error: Error) => error.message)
     expect(failure).toBe('the audit trail is append-only')

@@ -4,7 +4,7 @@ import { connect } from '../../src/db/connect.ts'
 import { createBindPending } from '../../src/spend/bind-pending.ts'
 import { createLimitList, type LimitList } from '../../src/spend/limit-list.ts'
 import { limitsOf } from '../../src/spend/limits-of.ts'
-import { sweepLimits } from '../../src/spend/store.ts'
+import { expireLimits, forgetLimitChanges } from '../../src/spend/store.ts'
 import type { Observation } from '../../src/observe/events.ts'
 import { ADMIN, adminCalls, until, type Call } from '../support/admin.ts'
 import { startWorld, type World } from '../support/gateway.ts'
@@ -107,10 +107,12 @@ describe('a temporary limit', () => {
     await until(() => heldFor() === 100)
     expect((await call('GET', `/${base.id}`)).body).toMatchObject({ amount: '100' })
     expect((await call('GET', `/${base.id}`)).body).not.toHaveProperty('expires_at')
-    await sweepLimits(db, 365)
+    await expireLimits(db)
+    await forgetLimitChanges(db, 365)
     expect((await trailOf(base.id))[0]).toMatchObject({ actor: 'gateway', action: 'expire', before: { amount: '900', expires_at, base_amount: '100' }, after: { amount: '100' } })
     expect(await trailOf(base.id)).toHaveLength(3)
-    await sweepLimits(db, 365)
+    await expireLimits(db)
+    await forgetLimitChanges(db, 365)
     expect(await trailOf(base.id)).toHaveLength(3)
   })
 

@@ -1,7 +1,7 @@
 // Who changed which limit; and that no change is there without its line in the trail.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { connect } from '../../src/db/connect.ts'
-import { sweepLimits } from '../../src/spend/store.ts'
+import { expireLimits, forgetLimitChanges } from '../../src/spend/store.ts'
 import { ADMIN, adminCalls, type Call } from '../support/admin.ts'
 import { startWorld, type World } from '../support/gateway.ts'
 
@@ -98,7 +98,8 @@ describe('the trail', () => {
     await sql`insert into spend_limit_audit (created_at, actor, action, target_id) values (now() - interval '364 days', 'x', 'upsert', 'younger'), (now() - interval '366 days', 'x', 'upsert', 'older')`
     const db = connect({ url: world.database.url, maxConnections: 1, observe: () => {} })
     try {
-      await sweepLimits(db, 365)
+      await expireLimits(db)
+      await forgetLimitChanges(db, 365)
       const left = (await sql`select target_id from spend_limit_audit`).map(({ target_id }) => target_id as string)
       expect(left).toContain('younger')
       expect(left).toContain(id)

@@ -68,6 +68,16 @@ describe('a queue that gathers', () => {
   })
 })
 
+test('a statement that takes too long for all of its rows is sent with fewer, and with more again once that goes well', async () => {
+  const slow = new DatabaseError('failed', 'statement failed (57014)', { sqlState: '57014' })
+  const world = queueOn((batch) => (batch.length > 60 ? slow : undefined))
+  for (let n = 0; n < 500; n++) world.queue.add(item(`r${n}`))
+  await settled(world)
+  expect(world.written).toEqual(Array.from({ length: 500 }, (_, n) => `r${n}`))
+  expect(world.calls.slice(0, 7).map((batch) => batch.length)).toEqual([500, 250, 125, 63, 32, 64, 32])
+  expect(world.aside).toEqual([])
+})
+
 describe('rows', () => {
   // T223
   test.each([0, 1, 7, 19])('the database can never take are set aside alone, at place %p, and the others are written once, in order', async (place) => {
