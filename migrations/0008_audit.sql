@@ -204,7 +204,7 @@ begin
       'amount_before', case when new.action <> 'bind' then spend_limit_amount(new.before) end,
       'expires_at', case when new.action = 'upsert' then audit_moment((entry->>'temporary_until')::timestamptz) end,
       'sub', new.subject, 'email', case when new.action = 'bind' then new.before->>'user_email' end,
-      'request_id', new.request_id, 'client_ip', new.client_ip));
+      'reason', case when new.action <> 'bind' then new.reason end, 'request_id', new.request_id, 'client_ip', new.client_ip));
   perform audit_note(jsonb_build_object('ts', moment, 'evt', event, 'request_id', new.request_id, 'sub', new.subject, 'line', line));
   perform set_config('gatehouse.audit_told', concat(current_setting('gatehouse.audit_told', true), line, E'\n'), true);
   return new;

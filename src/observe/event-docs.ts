@@ -36,6 +36,7 @@ const OF_A_LIMIT = {
   period: '`daily`, `weekly` or `monthly`.',
   shared: 'Whether the members draw on one amount together.',
   amount_before: 'Cents that it allowed before. Absent where there was no amount.',
+  reason: 'What the administrator gave as the reason, credentials cut out.',
 }
 
 const WHO = { issuer: 'https://idp.example.com', sub: 'alice', email: 'alice@example.com' }
@@ -146,7 +147,7 @@ export const EVENT_DOCS: { readonly [name in EventName]: EventDoc<name> } = {
     when: 'At `POST /v1/organizations/spend_limits`.',
     person: false,
     fields: { ...OF_A_LIMIT, amount: 'Cents that it allows now; null: no limit, said explicitly.', expires_at: 'When a temporary amount ends.' },
-    example: { evt: 'admin.limit.upsert', ...LIMIT, amount: '50000', amount_before: '30000', ...FROM },
+    example: { evt: 'admin.limit.upsert', ...LIMIT, amount: '50000', amount_before: '30000', reason: 'a large migration', ...FROM },
   },
   'admin.limit.delete': {
     what: 'A spend limit was deleted. Stored in the statement that deletes it.',

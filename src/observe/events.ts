@@ -26,6 +26,7 @@ export interface LimitChange {
   period: string
   shared: boolean
   amount_before?: string
+  reason?: string
 }
 
 export type AuditEvent = RequestFacts &

@@ -7,6 +7,7 @@ import { createPageTokens, type Sealer } from '../http/page-token.ts'
 import { adminOf, contextOf } from '../http/request-context.ts'
 import { writerOf } from '../http/writer-of.ts'
 import type { Observe } from '../observe/events.ts'
+import { redact } from '../observe/redact.ts'
 import { auditAnswer, listAnswer } from './answers.ts'
 import { effectivePage, peopleRange, type Place } from './effective.ts'
 import type { LimitList } from './limit-list.ts'
@@ -84,9 +85,10 @@ export function spendRoutes({ db, reads, sealer, limits, rules, observe, tell }:
     })
 }
 
+/** A key that somebody pastes into a reason would be in the trail for ever. */
 function changeBy(actor: AdminActor, request: Request, reason: string | undefined): Change {
   const { requestId, clientIp } = contextOf(request)
-  return { actor: actor.name, reason, requestId, clientIp }
+  return { actor: actor.name, reason: reason && redact(reason), requestId, clientIp }
 }
 
 /** The change is committed: where the list cannot be read again now, the poll does it, and the answer stays the truth. */
