@@ -24,7 +24,7 @@ import { listen, type Listener } from './http/server.ts'
 import { createExecutionMetrics } from './ledger/execution-metrics.ts'
 import { createLedger, type Ledger, type LedgerTiming } from './ledger/ledger.ts'
 import { ledgerMetrics } from './ledger/ledger-metrics.ts'
-import { createPageSignIn } from './me/page-sign-in.ts'
+import { createPageSignIn, SESSION_SECONDS } from './me/page-sign-in.ts'
 import { CATALOG } from './models/catalog.ts'
 import { createModelTable } from './models/resolve.ts'
 import type { TimedEvent } from './observe/audit-line.ts'
@@ -210,7 +210,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
   const isNamed = (group: string) => named.has(group) || (spend !== undefined && namesGroup(spend.limits.current(), spend.rules, group))
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
   const tokens = createTokens({ secrets: config.session.jwt_secret, issuer: publicUrl, ttlSeconds, relevantGroups: { has: isNamed } })
-  const revocations = createRevocations({ db, observe, horizonSeconds: ttlSeconds })
+  const revocations = createRevocations({ db, observe, horizonSeconds: Math.max(ttlSeconds, SESSION_SECONDS) })
   await revocations.refresh()
   revocations.start()
   cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))

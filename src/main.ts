@@ -68,8 +68,8 @@ async function demo(options: { port: number | undefined; directory: string | und
   reexecWithCleanEnvironment()
   // The demonstration carries a database; a production gateway loads none of it.
   const { runDemo } = await import('./demo/demo.ts')
-  const { observe } = createLog('warn')
-  await running(runDemo({ ...options, observe, print: (text) => process.stdout.write(text), color: process.stdout.isTTY === true }), observe)
+  const { observe, logLevel } = createLog('warn')
+  await running(runDemo({ ...options, observe, logLevel, print: (text) => process.stdout.write(text), color: process.stdout.isTTY === true }), observe)
 }
 
 function usage() {

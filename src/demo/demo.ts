@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from '../db/embedded.ts'
 import { BootError } from '../errors.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import type { Observe } from '../observe/events.ts'
+import type { LogLevel } from '../observe/log-level.ts'
 import { choosePort } from './choose-port.ts'
 import gatewayYaml from './gateway.yaml' with { type: 'text' }
 import { startIdentityProvider } from './identity-provider.ts'
@@ -19,6 +20,7 @@ export interface DemoOptions {
   /** Where PostgreSQL keeps its data; in memory without one. */
   directory?: string | undefined
   observe: Observe
+  logLevel?: LogLevel
   print: (text: string) => void
   color?: boolean
   /** How long the scripted upstream waits before each word. */
@@ -29,7 +31,7 @@ const DEFAULT_PORT = 8080
 const DEFAULT_WORD_DELAY_MS = 30
 
 /** Starts everything and prints what to do with it. Throws BootError, and then nothing is left running. */
-export async function runDemo({ port, directory, observe, print, color = false, wordDelayMs = DEFAULT_WORD_DELAY_MS }: DemoOptions): Promise<Gateway> {
+export async function runDemo({ port, directory, observe, logLevel, print, color = false, wordDelayMs = DEFAULT_WORD_DELAY_MS }: DemoOptions): Promise<Gateway> {
   const stops: (() => unknown)[] = []
   const stopNeighbours = async () => {
     for (const stop of stops.splice(0).reverse()) await stop()
@@ -56,7 +58,7 @@ export async function runDemo({ port, directory, observe, print, color = false, 
       UPSTREAM_URL: upstream.url,
       UPSTREAM_KEY: apiKey,
     })
-    const gateway = await createGateway({ config, observe, allowLoopback: true })
+    const gateway = await createGateway({ config, observe, allowLoopback: true, ...(logLevel && { logLevel }) })
     print(instructions({ version, gateway: publicUrl, issuer: provider.issuer, upstream: upstream.url, directory, color }))
     return withNeighbours(gateway, stopNeighbours)
   } catch (error) {

@@ -1,6 +1,7 @@
 // Signing in to a page, and out of it. The way through the identity provider is the device's, bound to the browser in
 // the same way; what it ends in is another thing, and neither can end in the other.
 import type { Database } from '../db/connect.ts'
+import { DatabaseError } from '../db/database-error.ts'
 import { cookie, type Cookie } from '../http/cookie.ts'
 import { addressKey, createRateLimit, type RateLimit } from '../http/rate-limit.ts'
 import { contextOf } from '../http/request-context.ts'
@@ -12,7 +13,7 @@ import { isSameOrigin } from '../oauth/same-origin.ts'
 import { insertPageAttempt } from '../oauth/store.ts'
 import { isProviderTrouble } from '../oidc/refusal.ts'
 import type { SignInOutcome } from '../oidc/relying-party.ts'
-import { asSignedInPage, awayPage, crossSitePage, pageAt, signInPage, type SignedInPage } from './pages.ts'
+import { asSignedInPage, awayPage, crossSitePage, pageAt, signedOutHerePage, signInPage, type SignedInPage } from './pages.ts'
 import { createRememberedSessions, type RememberedSessions } from './remembered-sessions.ts'
 import { endPageSession, findPageSession, insertPageSession, type PageSession } from './store.ts'
 
@@ -24,8 +25,8 @@ export interface PageSignInDeps extends Pick<OAuthDeps, 'publicUrl' | 'relyingPa
 }
 
 export interface PageSignIn {
-  /** Who this browser is signed in as, or the page that offers it, or says why not now. */
-  require(request: Request, page: SignedInPage): Promise<PageSession | Response>
+  /** Who this browser is signed in as, or the page that offers it, or says why not now. Whoever is not allowed to see the page may not ask for ever. */
+  require(request: Request, page: SignedInPage, isAllowed?: (session: PageSession) => boolean): Promise<PageSession | Response>
   /** `POST <page>/sign-in` */
   begin(request: Request, page: SignedInPage): Promise<Response>
   /** What the callback does for an attempt of the page at `path`. */
@@ -35,7 +36,7 @@ export interface PageSignIn {
 }
 
 /** An hour, as a bearer: longer, and who was removed at the identity provider would still see the page. */
-const SESSION_SECONDS = 3600
+export const SESSION_SECONDS = 3600
 /** A cookie that opens nothing may be one that expired, so there is room for many, and an end to guessing. */
 const LOOKS_PER_SIGN_IN = 10
 
@@ -57,14 +58,14 @@ export function createPageSignIn(deps: PageSignInDeps): PageSignIn {
     remembered: createRememberedSessions(deps.isRevoked, deps.nowMs),
   }
   return {
-    require: (request, page) => requireSession(parts, request, page),
+    require: (request, page, isAllowed = () => true) => requireSession(parts, request, page, isAllowed),
     begin: (request, page) => begin(parts, request, page),
     finish: (request, outcome, path) => asSignedInPage(pageAt(path), deps, request, () => finish(parts, request, outcome, pageAt(path))),
     end: (request, page) => end(parts, request, page),
   }
 }
 
-async function requireSession(parts: Parts, request: Request, page: SignedInPage): Promise<PageSession | Response> {
+async function requireSession(parts: Parts, request: Request, page: SignedInPage, isAllowed: (session: PageSession) => boolean): Promise<PageSession | Response> {
   const formAction = [parts.relyingParty.authorizationOrigin, ...parts.formActionOrigins]
   const token = parts.own.read(request.headers.get('cookie'))
   if (token === undefined) return signInPage(page, formAction)
@@ -73,7 +74,7 @@ async function requireSession(parts: Parts, request: Request, page: SignedInPage
   if (!verdict.ok) return tooManyPage(verdict.retryAfterSeconds)
   const session = await findSession(parts, hashToken(token), page)
   if (session === undefined) return signInPage(page, formAction, { 'set-cookie': parts.own.clear() })
-  parts.looks.giveBack(key)
+  if (isAllowed(session)) parts.looks.giveBack(key)
   return session
 }
 
@@ -82,7 +83,7 @@ async function findSession({ db, remembered }: Parts, tokenHash: string, page: S
   try {
     const found = await findPageSession(db, tokenHash)
     if (found === undefined) remembered.forget(tokenHash)
-    else remembered.found(tokenHash, found.session, found.secondsLeft)
+    else if (!page.needsStore) remembered.found(tokenHash, found.session, found.secondsLeft)
     return found?.session
   } catch (error) {
     const session = page.needsStore ? undefined : remembered.recall(tokenHash)
@@ -128,10 +129,17 @@ async function end(parts: Parts, request: Request, page: SignedInPage): Promise<
     return crossSitePage(page)
   }
   const token = parts.own.read(request.headers.get('cookie'))
-  const ended = token === undefined ? undefined : await endPageSession(parts.db, hashToken(token))
+  // Before the store is asked: whoever signs out while it is away is signed out here.
   if (token !== undefined) parts.remembered.forget(hashToken(token))
+  const ended = token === undefined ? undefined : await endPageSession(parts.db, hashToken(token)).catch(notAnswered)
+  if (ended === 'away') return signedOutHerePage({ 'set-cookie': parts.own.clear() })
   if (ended !== undefined) parts.observe({ evt: 'page.sign_out', ...about, outcome: 'signed_out', ...ended })
   return toPage(parts, page, parts.own.clear())
+}
+
+function notAnswered(error: unknown): 'away' {
+  if (error instanceof DatabaseError) return 'away'
+  throw error
 }
 
 /** To the page where it was begun, whatever was asked: there is no parameter that could lead elsewhere. */

@@ -69,6 +69,11 @@ export function asSignedInPage(page: SignedInPage, deps: Pick<OAuthDeps, 'observ
   })
 }
 
+/** The store did not hear of it. */
+export function signedOutHerePage(headers: Record<string, string>): Response {
+  return message(503, 'Signed out in this browser', html`<p role="status">The gateway cannot reach its store now. This browser is signed out; the session itself ends within the hour.</p>`, headers)
+}
+
 function link({ path, name }: SignedInPage): Markup {
   return html`<a href="${path}">${name}</a>`
 }

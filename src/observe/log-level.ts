@@ -17,8 +17,8 @@ export interface LevelState {
 export interface LogLevel {
   current(): Level
   state(): LevelState
-  /** Changes it, for good or for so many seconds. Of two changes for a while the later goes back to where the earlier would have. */
-  set(level: Level, seconds?: number): LevelState
+  /** Changes it, for good or until a moment. Of two changes for a while the later goes back to where the earlier would have. */
+  set(level: Level, until?: Date): LevelState
   /** One step to more lines (1) or to fewer (-1); stays where there is none. By a signal, whose name is told. */
   step(by: 1 | -1, signal: string): void
   /** Who hears of changes that nobody made by a call: by signal, or because their time is over. The last one given. */
@@ -53,18 +53,21 @@ export function createLogLevel(levelAtStart: Level, now: () => Date = () => new 
   return {
     current: () => level,
     state,
-    set(next, seconds) {
+    set(next, until) {
       const levelAfter = passing?.levelAfter ?? level
       lasting(next)
-      if (seconds === undefined) return state()
-      const timer = setTimeout(end, seconds * 1000, levelAfter)
+      if (until === undefined) return state()
+      const timer = setTimeout(end, Math.max(0, until.getTime() - now().getTime()), levelAfter)
       timer.unref()
-      passing = { timer, until: new Date(now().getTime() + seconds * 1000), levelAfter }
+      passing = { timer, until, levelAfter }
       return state()
     },
     step(by, signal) {
       const before = level
-      lasting(LEVELS[LEVELS.indexOf(level) + by] ?? level)
+      const next = LEVELS[LEVELS.indexOf(level) + by]
+      // A change for a while must not become one for good where there is no step to take.
+      if (next === undefined) return
+      lasting(next)
       tell(`signal:${signal}`, before)
     },
     tells: (given) => void (observe = given),

@@ -15,27 +15,38 @@ export interface ProviderAnswers {
   readonly answeredAtMs: number | undefined
   /** When it last did not, or only that it cannot now. */
   readonly trouble: { readonly atMs: number; readonly words: string } | undefined
+  /** How the last one ended: both may have been in the same millisecond. */
+  readonly answers: boolean
 }
 
 export function recordProvider(send: ProviderFetch, now: () => Date): ProviderRecord {
   let answeredAtMs: number | undefined
   let trouble: ProviderAnswers['trouble']
+  let answers = true
 
-  const troubled = (words: string) => void (trouble = { atMs: now().getTime(), words })
+  function troubled(words: string): void {
+    trouble = { atMs: now().getTime(), words }
+    answers = false
+  }
+
+  function answered(): void {
+    answeredAtMs = now().getTime()
+    answers = true
+  }
 
   return {
     fetch: async (url, init) => {
       try {
         const response = await send(url, init)
         if (isPassing(response.status)) troubled(`${hostOf(url)} answered ${response.status}`)
-        else answeredAtMs = now().getTime()
+        else answered()
         return response
       } catch (error) {
         if (error instanceof EgressError) troubled(error.message)
         throw error
       }
     },
-    state: () => ({ answeredAtMs, trouble }),
+    state: () => ({ answeredAtMs, trouble, answers }),
   }
 }
 

@@ -25,6 +25,14 @@ export interface UpstreamReport {
   left_out: { model: string; item: string; refusals: number }[]
 }
 
+/** Closer to its end a credential is not used any more. */
+const LATE_SECONDS = 30
+
+/** Whether the one at hand still serves, however renewing it went. */
+export function isLiving({ age_seconds: age, expires_in_seconds: left }: CredentialReport): boolean {
+  return age !== undefined && (left === null || left === undefined || left > LATE_SECONDS)
+}
+
 /** Of the credential itself nothing is said. */
 export interface CredentialReport {
   kind?: CredentialKind

@@ -2,6 +2,7 @@
 // that stores the event: the event comes first, and without it nothing changes.
 import { noteEvent } from '../audit/store.ts'
 import type { Database } from '../db/connect.ts'
+import { DatabaseError } from '../db/database-error.ts'
 import { auditRecord, type TimedEvent } from '../observe/audit-line.ts'
 import type { Observe } from '../observe/events.ts'
 import type { LevelState, LogLevel } from '../observe/log-level.ts'
@@ -14,6 +15,7 @@ export interface LogLevelDeps {
   isStored: boolean
   /** For events that are stored already. */
   tell: Observe
+  observe: Observe
   now: () => Date
 }
 
@@ -23,8 +25,18 @@ export interface By {
   readonly clientIp: string
 }
 
-/** Throws DatabaseError, and the level is then what it was. */
-export async function changeLogLevel({ db, logLevel, isStored, tell, now }: LogLevelDeps, { level, seconds, reason }: WantedLevel, by: By): Promise<LevelState> {
+/** One change after the other: each event says what was before it, and the last one what holds. */
+let changes: Promise<unknown> = Promise.resolve()
+
+/** Throws DatabaseError, and the level is then what it was; where the event may be stored all the same, another one says so. */
+export function changeLogLevel(deps: LogLevelDeps, wanted: WantedLevel, by: By): Promise<LevelState> {
+  const change = changes.then(() => changeNow(deps, wanted, by))
+  changes = change.catch(() => {})
+  return change
+}
+
+async function changeNow({ db, logLevel, isStored, tell, observe, now }: LogLevelDeps, { level, seconds, reason }: WantedLevel, by: By): Promise<LevelState> {
+  const until = seconds === undefined ? undefined : new Date(now().getTime() + seconds * 1000)
   const event: TimedEvent = {
     ts: now().toISOString(),
     evt: 'admin.log_level',
@@ -33,12 +45,22 @@ export async function changeLogLevel({ db, logLevel, isStored, tell, now }: LogL
     actor: by.actor,
     level,
     level_before: logLevel.current(),
-    ...(seconds !== undefined && { until: new Date(now().getTime() + seconds * 1000).toISOString() }),
+    ...(until && { until: until.toISOString() }),
     ...(reason !== undefined && { reason }),
   }
-  if (isStored) await noteEvent(db, auditRecord(event))
+  if (isStored) {
+    await noteEvent(db, auditRecord(event)).catch((error: unknown) => {
+      if (mayHaveHappened(error)) observe({ evt: 'admin.log_level', request_id: by.requestId, client_ip: by.clientIp, actor: 'gateway', level: logLevel.current(), level_before: logLevel.current(), reason: 'the change before was not made: its event could not be stored in time' })
+      throw error
+    })
+  }
   tell(event)
-  return logLevel.set(level, seconds)
+  return logLevel.set(level, until)
+}
+
+/** Nobody has heard the answer. */
+function mayHaveHappened(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code === 'unreachable' || error.code === 'deadline')
 }
 
 /** As the API says it. */

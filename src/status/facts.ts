@@ -152,13 +152,13 @@ function storeFacts({ health, store }: FactSources): StoreFacts {
 }
 
 function idpFacts(relyingParty: FactSources['relyingParty'], wallMs: number): IdpFacts {
-  const { issuer, discoveredAtMs, keys, answeredAtMs = discoveredAtMs, trouble } = relyingParty.state()
+  const { issuer, discoveredAtMs, keys, answeredAtMs = discoveredAtMs, trouble, answers } = relyingParty.state()
   return {
     issuer,
     discovery_read_seconds_ago: ago(wallMs - discoveredAtMs),
     ...(keys.ageMs !== undefined && { keys_read_seconds_ago: ago(keys.ageMs) }),
     answered_seconds_ago: ago(wallMs - answeredAtMs),
-    answers: trouble === undefined || trouble.atMs < answeredAtMs,
+    answers,
     ...(trouble && { trouble: { words: redact(trouble.words), seconds_ago: ago(wallMs - trouble.atMs) } }),
     ...(keys.trouble !== undefined && { keys_trouble: redact(keys.trouble) }),
   }

@@ -59,9 +59,10 @@ export function statusRoutes(deps: StatusRoutesDeps) {
 
 /** Somebody who is signed in and no administrator is told so, and nothing else. */
 async function showPage(deps: StatusRoutesDeps, request: Request): Promise<Response> {
-  const person = await deps.pageSignIn.require(request, STATUS_PAGE)
+  const isAllowed = ({ groups }: { readonly groups: readonly string[] }) => isAdministrator(deps.admin, groups)
+  const person = await deps.pageSignIn.require(request, STATUS_PAGE, isAllowed)
   if (person instanceof Response) return person
-  if (isAdministrator(deps.admin, person.groups)) return statusPage({ facts: deps.facts(), isSignedIn: true })
+  if (isAllowed(person)) return statusPage({ facts: deps.facts(), isSignedIn: true })
   deps.observe({ evt: 'admin.denied', ...aboutRequest(request), method: request.method, path: STATUS_PAGE.path, actor: `oidc:${person.sub}` })
   return notForYouPage()
 }
@@ -73,7 +74,8 @@ async function requireAdmin(deps: StatusRoutesDeps, request: Request): Promise<v
 
 /** A program's request, which no page answers. */
 function presentsCredential(headers: Headers): boolean {
-  return headers.has('authorization') || headers.has('x-api-key')
+  // A proxy in front may add a scheme of its own.
+  return /^bearer /i.test(headers.get('authorization') ?? '') || headers.has('x-api-key')
 }
 
 function aboutRequest(request: Request) {

@@ -1,6 +1,6 @@
 // The tables of the page at /status.
 import { html, type Markup } from '../http/page.ts'
-import type { CredentialReport, UpstreamReport } from '../relay/upstream-report.ts'
+import { isLiving, type CredentialReport, type UpstreamReport } from '../relay/upstream-report.ts'
 import type { GatewayFacts } from './facts.ts'
 import { spanShown } from './span.ts'
 import { state } from './state.ts'
@@ -34,10 +34,10 @@ ${leftOut.length > 0 && html`<div class="soft">goes without ${leftOut.length ===
 `
 }
 
-function health({ breakers, requests, credential: { failure } = {} }: UpstreamReport): Markup {
+function health({ breakers, requests, credential }: UpstreamReport): Markup {
   const left = breakers.filter(({ state: one }) => one !== 'closed')
   if (left.length > 0) return state('bad', `left alone for ${left.map(({ model }) => model).join(', ')}`)
-  if (failure !== undefined) return state('bad', 'without a credential')
+  if (credential?.failure !== undefined && !isLiving(credential)) return state('bad', 'without a credential')
   if (requests.succeeded > 0) return state('good', 'answers')
   return requests.failed > 0 ? state('bad', 'has not answered yet') : state('idle', 'not asked yet')
 }
@@ -46,7 +46,7 @@ function credential(report: CredentialReport | undefined): Markup {
   if (report === undefined) return html`none`
   const { kind, age_seconds: age, expires_in_seconds: left, failure } = report
   const source = kind === undefined ? '' : KINDS[kind]
-  if (failure !== undefined) return html`${state('bad', 'none can be had')}<div class="soft">${source}; ${spanShown(failure.seconds_ago)} ago: ${failure.words}</div>`
+  if (failure !== undefined) return html`${state('bad', isLiving(report) ? 'could not be renewed' : 'none can be had')}<div class="soft">${source}; ${spanShown(failure.seconds_ago)} ago: ${failure.words}</div>`
   return html`${source}<div class="soft">${kind !== 'static' && lifetime(age, left)}</div>`
 }
 
@@ -70,7 +70,7 @@ export function flowTable(facts: GatewayFacts): Markup {
   return html`<table class="facts"><caption>Queues</caption>
 <thead><tr><th scope="col">Queue</th><th scope="col">State</th><th scope="col" class="num">Waiting</th><th scope="col" class="num roomy">Lost</th></tr></thead>
 <tbody>${flowsOf(facts).map(
-    ({ name, of, state: how, waiting, lost }) => html`<tr><th scope="row">${name}<div class="soft">${of}</div></th><td>${how}</td><td class="num">${waiting}</td><td class="num roomy">${lost}</td></tr>
+    ({ name, of, state: how, waiting, lost }) => html`<tr><th scope="row">${name}<div class="soft">${of}</div></th><td>${how}${lost > 0 && html`<div class="tight">${lost} lost</div>`}</td><td class="num">${waiting}</td><td class="num roomy">${lost}</td></tr>
 `,
   )}</tbody></table>
 <p class="soft">Counted since the start of this replica.</p>`

@@ -1,7 +1,7 @@
 // What of the facts needs somebody's attention, in sentences. Pure.
 import { span } from './span.ts'
 import type { GatewayFacts, IdpFacts, StoreFacts } from './facts.ts'
-import type { UpstreamReport } from '../relay/upstream-report.ts'
+import { isLiving, type UpstreamReport } from '../relay/upstream-report.ts'
 
 /** A queue that the database empties all the time is not older than this. */
 const LAG_SECONDS = 10
@@ -19,6 +19,7 @@ export function troublesOf(facts: GatewayFacts): string[] {
     ...(audit === undefined ? [] : auditTroubles(audit)),
     ...collectors.flatMap(({ name, trouble, trouble_seconds = 0 }) => (trouble === undefined ? [] : [`Collector ${name} has taken no export for ${span(trouble_seconds)}: ${trouble}`])),
     ...alerts.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [`Alerts to ${name}: the last one was not taken: ${trouble}`])),
+    ...[...collectors, ...alerts].flatMap(({ name, lost }) => (lost === 0 ? [] : [`${name} has not got ${lost} of what was meant for it since the start`])),
     ...(revocations.age_seconds > LAG_SECONDS ? [`The list of revoked sessions is ${span(revocations.age_seconds)} old: one revoked at another replica still works here`] : []),
   ]
 }
@@ -45,7 +46,7 @@ function upstreamTroubles({ name, breakers, credential, last_failure: last, in_f
   const left = breakers.filter(({ state }) => state !== 'closed').map(({ model }) => model)
   const why = last === undefined ? '' : `: ${last.words}, ${span(last.seconds_ago)} ago`
   return [
-    ...(credential?.failure === undefined ? [] : [`Upstream ${name}: no credential can be had: ${credential.failure.words}`]),
+    ...(credential?.failure === undefined ? [] : [`Upstream ${name}: ${isLiving(credential) ? 'its credential could not be renewed' : 'no credential can be had'}: ${credential.failure.words}`]),
     ...(left.length === 0 ? [] : [`Upstream ${name} is left alone for ${left.join(', ')}${why}`]),
     ...(most !== undefined && in_flight >= most ? [`Upstream ${name} has as many requests as it may: ${in_flight}`] : []),
   ]

@@ -32,8 +32,8 @@ const SPOOL_NAME = /^[0-9a-f]{16}$/
 /** Throws BootError where the spool cannot be used. */
 export async function createTelemetryRelay({ collectors, spool, fetch, observe }: TelemetryRelayOptions): Promise<TelemetryRelay> {
   const warn = (message: string) => observe({ op: 'warn', message, repeat: message })
-  const names = collectors.map((_, at) => nameOf(collectors, at))
-  const disk = spool === undefined ? undefined : await openSpools(spool, names, warn)
+  const names = numbered(collectors.map(({ url }) => new URL(url).host))
+  const disk = spool === undefined ? undefined : await openSpools(spool, numbered(collectors.map(placeOf)), warn)
   const all = collectors.map((config, at) => ({ stamps: config.stamp_identity, collector: createCollector({ ...config, name: names[at] as string }, { fetch, warn, spool: disk?.spools[at] }) }))
 
   async function stampedOrAsItIs(item: Export, person: Parameters<TelemetryRelay['accept']>[1]): Promise<Export> {
@@ -57,15 +57,15 @@ export async function createTelemetryRelay({ collectors, spool, fetch, observe }
   }
 }
 
-/** A directory for each collector, by a hash of its name, below one that this process alone may use. */
-async function openSpools({ dir, max_bytes }: { dir: string; max_bytes: number }, names: readonly string[], warn: (message: string) => void): Promise<{ spools: Spool[]; unlock: () => void }> {
+/** A directory for each collector, by a hash of its place, below one that this process alone may use. */
+async function openSpools({ dir, max_bytes }: { dir: string; max_bytes: number }, places: readonly string[], warn: (message: string) => void): Promise<{ spools: Spool[]; unlock: () => void }> {
   await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: { code?: string }) => {
     throw new BootError(`telemetry.spool: ${dir} cannot be made (${error.code ?? 'unknown'})`)
   })
   const lock = lockDirectory(dir)
   if (!lock.ok) throw new BootError(`telemetry.spool: ${dir} ${lock.reason}`)
   try {
-    const own = names.map((name) => new Bun.CryptoHasher('sha256').update(name).digest('hex').slice(0, 16))
+    const own = places.map((place) => new Bun.CryptoHasher('sha256').update(place).digest('hex').slice(0, 16))
     for (const other of await readdir(dir)) if (SPOOL_NAME.test(other) && !own.includes(other)) warn(`telemetry.spool: ${join(dir, other)} is of a collector that is configured no more; what is in it waits for nobody`)
     return { spools: await Promise.all(own.map((name) => openSpool(join(dir, name), max_bytes, warn))), unlock: lock.value }
   } catch (error) {
@@ -74,10 +74,16 @@ async function openSpools({ dir, max_bytes }: { dir: string; max_bytes: number }
   }
 }
 
-/** Host and path; of two collectors behind one address, for two tenants, the later ones are numbered. */
-function nameOf(collectors: readonly { readonly url: string }[], at: number): string {
-  const place = ({ url }: { readonly url: string }) => new URL(url).host + new URL(url).pathname.replace(/\/$/, '')
-  const name = place(collectors[at] as { url: string })
-  const earlier = collectors.slice(0, at).filter((other) => place(other) === name).length
-  return earlier === 0 ? name : `${name} (${earlier + 1})`
+/** The path too: it tells two tenants of a vendor apart, and with some it is the secret. It is never shown. */
+function placeOf({ url }: { readonly url: string }): string {
+  const { host, pathname } = new URL(url)
+  return host + pathname.replace(/\/$/, '')
+}
+
+/** Of several of one name the later ones with a number. */
+function numbered(names: readonly string[]): string[] {
+  return names.map((name, at) => {
+    const earlier = names.slice(0, at).filter((other) => other === name).length
+    return earlier === 0 ? name : `${name} (${earlier + 1})`
+  })
 }

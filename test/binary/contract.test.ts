@@ -176,6 +176,7 @@ describe('3. sign-in', () => {
     expect(page.status).toBe(403)
     expect(page.text).not.toContain('email_domain')
     expect((await json(await poll(grant.device_code))).error).toBe('access_denied')
+    await program.printed(/"evt":"device\.callback".*"outcome":"refused"/)
     expect(audit('device.callback').at(-1)).toMatchObject({ outcome: 'refused', reason: 'email_domain' })
   })
 

@@ -86,6 +86,16 @@ describe('the admin call', () => {
     await sql.unsafe('drop trigger full_disk on audit_event; drop function full_disk')
   })
 
+  test('of many at once tells each what was before it, and the last event says what holds', async () => {
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => call('PUT', { level: (['debug', 'warn', 'error'] as const)[n % 3] as string })))
+    const ids = new Set(answers.map(({ id }) => id))
+    const events = (await world.database.sql`select line from audit_event where evt = 'admin.log_level' order by day, seq`).map(({ line }) => JSON.parse(line as string)).filter(({ request_id }) => ids.has(request_id))
+    expect(events).toHaveLength(12)
+    for (const [at, event] of events.entries()) if (at > 0) expect(event.level_before).toBe(events[at - 1].level)
+    expect(await level()).toBe(events.at(-1).level)
+    await call('PUT', { level: 'info' })
+  })
+
   test('concerns the replica that answers', async () => {
     const other = await world.replica()
     expect((await call('PUT', { level: 'debug' }, WRITE_KEY, other)).body.level).toBe('debug')

@@ -104,13 +104,15 @@ describe('verbose readiness', () => {
     await troubled.post('/v1/metrics', { resourceMetrics: [{}] }, token)
     await until(async () => (await verbose(troubled)).facts.collectors[0].trouble !== undefined)
     const { facts } = await verbose(troubled)
-    expect(facts.collectors).toMatchObject([{ name: '127.0.0.1:9/otlp', delivered: 0, held: 1, trouble: expect.stringContaining('ECONNREFUSED'), trouble_seconds: expect.any(Number) }])
+    expect(facts.collectors).toMatchObject([{ name: '127.0.0.1:9', delivered: 0, held: 1, trouble: expect.stringContaining('ECONNREFUSED'), trouble_seconds: expect.any(Number) }])
     expect(facts.verdict).toMatch(/^Ready, but \d+ things need attention\.$/)
   })
 
   test('says that the store is away, for how long, and how long the gateway bears it, and then that it is back', async () => {
     const seen = await signIn('alice')
     expect((await troubled.get('/status', undefined, { cookie: seen.cookie })).status).toBe(200)
+    const leaver = await signIn('alice')
+    expect((await troubled.get('/status', undefined, { cookie: leaver.cookie })).status).toBe(200)
     const unseen = await signIn('alice')
     proxy.set('refuse')
     await until(async () => (await verbose(troubled)).facts.store.reachable === false)
@@ -125,6 +127,11 @@ describe('verbose readiness', () => {
     expect([other.status, textOf(await other.text())]).toEqual([503, expect.stringContaining('Gateway status cannot be shown now')])
     expect((await troubled.get('/me', undefined, { cookie: seen.cookie })).status).toBe(503)
 
+    // Whoever signs out meanwhile is signed out here.
+    const leaving = await fetch(`${troubled.url}/status/sign-out`, { method: 'POST', redirect: 'manual', headers: { cookie: leaver.cookie, origin: world.gateway.url, 'sec-fetch-site': 'same-origin' } })
+    expect([leaving.status, leaving.headers.get('set-cookie'), textOf(await leaving.text())]).toEqual([503, expect.stringMatching(/^gatehouse-me=;.*Max-Age=0/i), expect.stringContaining('Signed out in this browser')])
+    expect((await troubled.get('/status', undefined, { cookie: leaver.cookie })).status).toBe(503)
+
     proxy.set('pass')
     await until(async () => (await verbose(troubled)).facts.store.reachable === true)
     // Signed out elsewhere, it is over here, too.
@@ -132,6 +139,25 @@ describe('verbose readiness', () => {
     expect(textOf(await (await troubled.get('/status', undefined, { cookie: seen.cookie })).text())).toContain('Sign in with your organisation')
   }, 30_000)
 })
+
+// The list of revoked sessions must reach back as far as a page's session lives, however short a bearer's life is.
+test('a session that was signed out elsewhere before the store went away stays so, where bearers live for minutes', async () => {
+  const through = new URL(world.database.url)
+  through.port = String(proxy.port)
+  const brief = await world.replica({ session: { jwt_secret: 'a-test-secret-of-more-than-thirty-two-bytes', ttl_hours: 0.1 }, store: { postgres_url: through.href, readiness_grace_seconds: 3600 } })
+  const { cookie } = await signIn('alice')
+  expect((await brief.get('/status', undefined, { cookie })).status).toBe(200)
+  await world.database.sql`update session set revoked_at = now() - interval '20 minutes' where revoked_at is null`
+  const lag = async () => Number(/^gatehouse_revocation_lag_seconds (\S+)$/m.exec(await (await brief.get('/metrics', undefined, { 'x-api-key': READ_KEY })).text())?.[1])
+  // It has read the list since.
+  for (let before = Number.NEGATIVE_INFINITY, now = await lag(); now >= before; ) [before, now] = [now, await lag()]
+  proxy.set('refuse')
+  await until(async () => (await verbose(brief)).facts.store.reachable === false)
+  expect((await brief.get('/status', undefined, { cookie })).status).toBe(503)
+  proxy.set('pass')
+  await brief.stop()
+  token = (await world.signIn()).access_token
+}, 30_000)
 
 describe('the page', () => {
   test('offers a sign-in to strangers, and says nothing else', async () => {

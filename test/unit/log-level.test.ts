@@ -14,21 +14,22 @@ function setup(levelAtStart: (typeof LEVELS)[number] = 'info') {
 }
 
 describe('the level of the log', () => {
-  test('goes by steps between error and debug, stays at either end, and says each time who asked', () => {
+  test('goes by steps between error and debug, stays at either end, and says of each who asked', () => {
     const { level, heard } = setup()
     const steps = ([1, 1, -1, -1, -1, -1] as const).map((by) => {
       level.step(by, by === 1 ? 'SIGUSR1' : 'SIGUSR2')
       return level.current()
     })
     expect(steps).toEqual(['debug', 'debug', 'info', 'warn', 'error', 'error'])
-    expect(heard).toHaveLength(6)
+    // Where there is no step to take nothing has happened.
+    expect(heard).toHaveLength(4)
     expect(heard[0]).toEqual({ evt: 'admin.log_level', actor: 'signal:SIGUSR1', level: 'debug', level_before: 'info' })
-    expect(heard[5]).toEqual({ evt: 'admin.log_level', actor: 'signal:SIGUSR2', level: 'error', level_before: 'error' })
+    expect(heard[3]).toEqual({ evt: 'admin.log_level', actor: 'signal:SIGUSR2', level: 'error', level_before: 'warn' })
   })
 
   test('that was set for a while goes back by itself, and says so', async () => {
     const { level, heard, told } = setup('warn')
-    expect(level.set('debug', 0.02)).toEqual({ level: 'debug', levelAtStart: 'warn', until: new Date(20), levelAfter: 'warn' })
+    expect(level.set('debug', new Date(20))).toEqual({ level: 'debug', levelAtStart: 'warn', until: new Date(20), levelAfter: 'warn' })
     await told
     expect(level.state()).toEqual({ level: 'warn', levelAtStart: 'warn' })
     expect(heard).toEqual([{ evt: 'admin.log_level', actor: 'gateway', level: 'warn', level_before: 'debug' }])
@@ -36,9 +37,18 @@ describe('the level of the log', () => {
 
   test('set for a while twice goes back to where it was before both', async () => {
     const { level, told } = setup()
-    level.set('debug', 0.02)
-    level.set('error', 0.04)
+    level.set('debug', new Date(20))
+    level.set('error', new Date(40))
     expect(level.state()).toMatchObject({ level: 'error', levelAfter: 'info' })
+    await told
+    expect(level.current()).toBe('info')
+  })
+
+  test('that was set for a while goes back although a signal asked for a step that there is not', async () => {
+    const { level, told } = setup()
+    level.set('debug', new Date(20))
+    level.step(1, 'SIGUSR1')
+    expect(level.state()).toMatchObject({ level: 'debug', levelAfter: 'info' })
     await told
     expect(level.current()).toBe('info')
   })
@@ -48,9 +58,9 @@ describe('the level of the log', () => {
     ['a signal', (level: ReturnType<typeof createLogLevel>) => level.step(-1, 'SIGUSR2')],
   ])('%s ends the one for a while', async (_, change) => {
     const [{ level }, later] = [setup('error'), setup()]
-    level.set('info', 0.01)
+    level.set('info', new Date(10))
     change(level)
-    later.level.set('debug', 0.02)
+    later.level.set('debug', new Date(20))
     await later.told
     expect(level.state()).toEqual({ level: 'warn', levelAtStart: 'error' })
   })

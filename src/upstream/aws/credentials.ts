@@ -25,9 +25,11 @@ const STALE_KEYS: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenEx
 export function createAwsCredentials(config: { region: string; keys: AwsKeys | undefined; assumeRole: AssumeRoleConfig | undefined }, deps: CredentialDeps): AwsCredentials {
   const { keys, assumeRole: role } = config
   const context = { environment: deps.environment, region: config.region, fetch: deps.fetch, now: deps.now }
-  const base = keepFresh(keys === undefined ? () => loadFromDefaultChain(context) : async () => ({ value: keys, expiresAtMs: Number.POSITIVE_INFINITY }), deps)
+  // The operator hears how the last step ends: of a role that is taken for everybody, and of the keys below one for each person.
+  const [ofBase, ofRole] = role === undefined || role.session_per_person ? [deps, { ...deps, attempted: undefined }] : [{ ...deps, attempted: undefined }, deps]
+  const base = keepFresh(keys === undefined ? () => loadFromDefaultChain(context) : async () => ({ value: keys, expiresAtMs: Number.POSITIVE_INFINITY }), ofBase)
   if (role === undefined) return forEverybody(base, keys === undefined)
-  const open = (sessionName: string) => keepFresh(() => openSession({ arn: role.role_arn, sessionName, externalId: role.external_id, durationSeconds: role.duration_seconds }), deps)
+  const open = (sessionName: string) => keepFresh(() => openSession({ arn: role.role_arn, sessionName, externalId: role.external_id, durationSeconds: role.duration_seconds }), ofRole)
 
   /** When STS refuses the keys themselves, newer ones are tried once: files and tokens are rotated at any time. */
   async function openSession(asked: Role) {
