@@ -20,23 +20,21 @@ Bun.serve({
       body: JSON.stringify({ ...body, anthropic_version: 'bedrock-2023-05-31' }),
     })
     const answer = await fetch(signed)
-    return new Response(answer.body?.pipeThrough(new TransformStream(eventsOfFrames())), { headers: { 'content-type': 'text/event-stream' } })
+    return new Response(answer.body && eventsOf(answer.body), { headers: { 'content-type': 'text/event-stream' } })
   },
 })
 
 /** Without a look at the checksums. */
-function eventsOfFrames(): Transformer<Uint8Array, string> {
+async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let held: Buffer = Buffer.alloc(0)
-  return {
-    transform(bytes, controller) {
-      held = held.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([held, bytes])
-      let text = ''
-      for (; held.length >= HEAD_BYTES && held.length >= held.readUInt32BE(0); held = held.subarray(held.readUInt32BE(0))) {
-        const payload = held.toString('utf8', HEAD_BYTES + held.readUInt32BE(4), held.readUInt32BE(0) - 4)
-        const json = Buffer.from(JSON.parse(payload).bytes, 'base64').toString('utf8')
-        text += `event: ${JSON.parse(json).type}\ndata: ${json}\n\n`
-      }
-      if (text !== '') controller.enqueue(text)
-    },
+  for await (const bytes of body) {
+    held = held.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([held, bytes])
+    let text = ''
+    for (; held.length >= HEAD_BYTES && held.length >= held.readUInt32BE(0); held = held.subarray(held.readUInt32BE(0))) {
+      const payload = held.toString('utf8', HEAD_BYTES + held.readUInt32BE(4), held.readUInt32BE(0) - 4)
+      const json = Buffer.from(JSON.parse(payload).bytes, 'base64').toString('utf8')
+      text += `event: ${JSON.parse(json).type}\ndata: ${json}\n\n`
+    }
+    if (text !== '') yield text
   }
 }

@@ -27,7 +27,7 @@ export async function startGateway(config: object, port: number, directory: stri
 /** `program`: a file of this folder. */
 export async function startBare(program: 'bare-relay.ts' | 'bare-bedrock-relay.ts', upstreamPort: number): Promise<Contender> {
   const port = await freePort()
-  return start('bare', [process.execPath, join(import.meta.dir, program)], port, { PORT: String(port), UPSTREAM: `http://127.0.0.1:${upstreamPort}` })
+  return start('bare', [process.execPath, join(import.meta.dir, program)], port, { PORT: String(port), UPSTREAM: `http://127.0.0.1:${upstreamPort}`, BUN_CONFIG_MAX_HTTP_REQUESTS: '65535', NODE_ENV: 'production' })
 }
 
 /** Undefined where there is no nginx. */

@@ -21,7 +21,7 @@ export interface Extent {
   readonly settlements: number
 }
 
-export const FULL: Extent = { rounds: 9, seconds: 3, streams: [1000, 5000], streamSeconds: 10, settlements: 20_000 }
+export const FULL: Extent = { rounds: 5, seconds: 3, streams: [1000, 5000], streamSeconds: 10, settlements: 20_000 }
 export const SMOKE: Extent = { rounds: 1, seconds: 0.2, streams: [20], streamSeconds: 0.5, settlements: 500 }
 
 export type Name = Contender['name']
