@@ -9,12 +9,12 @@ const LIKELY_BYTES_PER_TOKEN = 4
 /** Of a model that nobody has described. */
 const MOST_INPUT = 1_000_000
 const MOST_OUTPUT = 128_000
-const [QUOTE, MAX_WORD] = [0x22, 32]
+const [QUOTE, SPACE, MAX_WORD] = [0x22, 0x20, 32]
 const HOUR = Buffer.from('"1h"')
 const CACHE_CONTROL = Buffer.from('cache_control')
 const ESCAPE = Buffer.from('\\u00')
-/** Documents and images that the upstream fetches. */
-const REFERENCES = ['"type":"url"', '"type": "url"', '"type":"file"', '"type": "file"', '"file_id"'].map((mark) => Buffer.from(mark))
+/** Of documents and images that the upstream fetches. Within a text the quotes would be escaped. */
+const [URL_WORD, FILE_ID, COLON] = [Buffer.from('"url"'), Buffer.from('"file_id"'), 0x3a]
 const DATA = Buffer.from('"data":"')
 const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
 
@@ -25,10 +25,9 @@ const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
  */
 export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput = MOST_OUTPUT }: { window?: number | undefined; maxOutput?: number | undefined }): Usage {
   const bytes = bufferOf(request.bytes)
-  const input = REFERENCES.some((mark) => bytes.includes(mark)) ? window : Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
+  const input = fetchesSomething(bytes) ? window : Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
   // A name may be spelled with escapes.
-  const isEscaped = bytes.includes(ESCAPE)
-  const ttl = isEscaped || bytes.includes(HOUR) ? 'hour' : bytes.includes(CACHE_CONTROL) ? 'minutes' : undefined
+  const ttl = bytes.includes(HOUR) || bytes.includes(ESCAPE) ? 'hour' : bytes.includes(CACHE_CONTROL) ? 'minutes' : undefined
   return {
     ...NO_USAGE,
     input: ttl === undefined ? input : undefined,
@@ -39,6 +38,19 @@ export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput 
     inferenceGeo: word(request, 'inference_geo'),
     isEstimated: true,
   }
+}
+
+/** A source is of type `url`, or a file is named by its id. A tool may have an argument `url`: that is a key, not a value. */
+function fetchesSomething(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(URL_WORD); at >= 0; at = bytes.indexOf(URL_WORD, at + URL_WORD.length)) if (bytes[lastBefore(bytes, at)] === COLON) return true
+  return bytes.includes(FILE_ID)
+}
+
+/** The place of the last byte that is no white space. */
+function lastBefore(bytes: Buffer, end: number): number {
+  let at = end - 1
+  while (at >= 0 && (bytes[at] as number) <= SPACE) at--
+  return at
 }
 
 /** Tokens that a prompt probably has: its text by the byte, each image or document that it holds as a page or two. */

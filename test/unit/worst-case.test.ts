@@ -38,6 +38,10 @@ test('input is bounded by the window, and is as dear as a cache may make it', ()
 test.each([
   [{ source: { type: 'url', url: 'https://example.com/a.pdf' } }, { input: 200_000 }],
   [{ source: { type: 'file', file_id: 'file_1' } }, { input: 200_000 }],
+  ['{"source":{"type" \n:\t"url","url":"https://example.com/a.pdf"}}', { input: 200_000 }],
+  // Nothing is fetched for an argument of that name, nor for a text that speaks of it.
+  [{ tools: [{ input_schema: { properties: { url: { type: 'string' }, kind: { enum: ['url', 'text'] } }, required: ['url'] } }] }, { input: 40 }],
+  [{ content: 'use {"type":"url","file_id":1}' }, { input: 17 }],
   // What is spelled with escapes may be anything.
   ['{"cache\\u005fcontrol":{"ttl":"\\u0031h"}}', { cacheWrite1h: 14 }],
 ])('%#: what a request names and does not hold, and what it hides, is as dear as can be', (body, usage) => {
