@@ -205,7 +205,7 @@ describe('a slow provider', () => {
   const context = { requestId: 'r', clientIp: '::1', principal: undefined, receivedAt: 0, receivedMs: 0, idleLimit: { lift() {}, restore() {} } }
   const identity = { issuer: 'https://idp.example', sub: 'carol', email: undefined, name: undefined, groups: [] }
 
-  async function setup() {
+  async function setup({ waitMs = 100 } = {}) {
     const { sql } = world.database
     const db = connect({ url: world.database.url, maxConnections: 2, observe: () => {} })
     const sealer = createSealer([new Secret('a-secret-of-a-test-with-thirty-two-bytes')])
@@ -223,7 +223,7 @@ describe('a slow provider', () => {
       },
     } as unknown as RelyingParty
     const revocations = { add() {} } as unknown as Revocations
-    const refresh = createRefresher({ db, sealer, relyingParty, revocations, tell: () => {}, debug: () => {}, now: () => new Date(), session: { max_hours: 1 } }, 100)
+    const refresh = createRefresher({ db, sealer, relyingParty, revocations, tell: () => {}, debug: () => {}, now: () => new Date(), session: { max_hours: 1 } }, waitMs)
     return { db, sid, asked, isAsked: isAsked.promise, answer, present: () => refresh(token, context) }
   }
 
@@ -237,7 +237,8 @@ describe('a slow provider', () => {
   })
 
   test('gives nothing to a sign-in that was revoked while it thought', async () => {
-    const { db, sid, isAsked, answer, present } = await setup()
+    // Longer than any statement takes: who has waited for too long would share the outcome with the next one.
+    const { db, sid, isAsked, answer, present } = await setup({ waitMs: 20_000 })
     const presented = present()
     await isAsked
     await world.database.sql`update session set revoked_at = now() where sid = ${sid}`
