@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 
 const SUITES = { architecture: '*.test.ts', unit: 'unit/**/*.test.ts', flow: 'flow/**/*.test.ts', conformance: 'conformance/**/*.test.ts', binary: 'binary/**/*.test.ts' }
 const TEST_TIMEOUT_MS = 60_000
-const TOTAL_TIMEOUT_MS = 14 * 60_000
+const TOTAL_TIMEOUT_MS = 30 * 60_000
 const PIPES_CLOSE_MS = 3_000
 
 interface Counts {
