@@ -61,16 +61,21 @@ begin
   if tg_op = 'INSERT' and work = 'append' then return new; end if;
   if tg_op = 'UPDATE' and tg_table_name = 'audit_head' and work in ('append', 'store') then return new; end if;
   if tg_op = 'UPDATE' and tg_table_name = 'audit_day' and work = 'forget' then return new; end if;
-  if tg_op = 'DELETE' and tg_table_name = 'audit_event' and work = 'forget' then return old; end if;
+  if tg_op = 'UPDATE' and tg_table_name = 'audit_writer' and work = 'append' then return new; end if;
+  if tg_op = 'DELETE' and tg_table_name in ('audit_event', 'audit_writer') and work = 'forget' then return old; end if;
   raise exception 'the audit trail is append-only';
 end
 $$;
-create trigger audit_event_rows before insert or update or delete on audit_event for each row execute function audit_refuse();
+-- Once for each batch: a call for each row would be a good part of what storing it costs.
+create trigger audit_event_insert before insert on audit_event for each statement execute function audit_refuse();
+create trigger audit_event_rows before update or delete on audit_event for each row execute function audit_refuse();
 create trigger audit_event_table before truncate on audit_event for each statement execute function audit_refuse();
 create trigger audit_day_rows before insert or update or delete on audit_day for each row execute function audit_refuse();
 create trigger audit_day_table before truncate on audit_day for each statement execute function audit_refuse();
 create trigger audit_head_rows before insert or update or delete on audit_head for each row execute function audit_refuse();
 create trigger audit_head_table before truncate on audit_head for each statement execute function audit_refuse();
+create trigger audit_writer_rows before insert or update or delete on audit_writer for each row execute function audit_refuse();
+create trigger audit_writer_table before truncate on audit_writer for each statement execute function audit_refuse();
 
 -- Appends events: [{"ts", "evt", "request_id", "issuer", "sub", "line"}]. One at a time across replicas.
 -- A trail that does not fit its head is for people to look at: no event is at fault. Whoever waits too long for the lock is
@@ -123,15 +128,21 @@ begin
   end if;
   if jsonb_array_length(events) = 0 then return; end if;
   perform audit_append(events);
+  perform set_config('gatehouse.audit', 'append', true);
   insert into audit_writer (writer, last, stored_at) values (process, first + jsonb_array_length(events) - 1, now())
     on conflict (writer) do update set last = excluded.last, stored_at = excluded.stored_at;
+  perform set_config('gatehouse.audit', '', true);
 end
 $$;
 
--- For the statement of a privileged change: the event commits with it, or neither does.
+-- For the statement of a privileged change: the event commits with it, or neither does. Whatever the statement waited for,
+-- another lock for instance: after five seconds the gateway has answered that nothing was changed, and nothing is.
 create function audit_note(event jsonb) returns void language plpgsql as $$
 begin
   if (select stores from audit_head) then perform audit_append(jsonb_build_array(event)); end if;
+  if clock_timestamp() > statement_timestamp() + interval '4 seconds' then
+    raise exception 'too late: whoever asked for this is told that it failed' using errcode = 'lock_not_available';
+  end if;
 end
 $$;
 
@@ -150,8 +161,8 @@ declare
   gone bigint;
 begin
   if days < 1 then raise exception 'the audit trail keeps a day at least'; end if;
-  delete from audit_writer where stored_at < now() - interval '7 days';
   perform set_config('gatehouse.audit', 'forget', true);
+  delete from audit_writer where stored_at < now() - interval '7 days';
   update audit_day set forgotten = true where not forgotten and day < spend_day_of(spend_clock()) - days;
   delete from audit_event e using (
     select day, seq from audit_event join audit_day d using (day) where d.forgotten order by day, seq limit most

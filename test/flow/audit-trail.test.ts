@@ -147,6 +147,24 @@ describe('a gateway with audit.store', () => {
       expect(await sql`select from spend_limit_audit where after->>'amount' = '777'`).toHaveLength(0)
     }, 20_000)
 
+    test('for as long as the limits are somebody else’s changes nothing, then or later', async () => {
+      const { sql } = world.database
+      const held = Promise.withResolvers<void>()
+      const holding = sql.begin(async (one) => {
+        await one`select spend_limit_lock()`
+        await held.promise
+      })
+      const locks = () => sql`select granted from pg_locks where locktype = 'advisory' and objid = 73054663`
+      await until(async () => (await locks()).length > 0)
+      const answer = await call('POST', '', { scope: ALICE, amount: '778' })
+      held.resolve()
+      await holding
+      expect(answer.status).toBeGreaterThanOrEqual(500)
+      await until(async () => (await locks()).length === 0)
+      await call('POST', '', { scope: ALICE, amount: '100' })
+      expect(await sql`select from spend_limit_audit where after->>'amount' = '778'`).toHaveLength(0)
+    }, 20_000)
+
     test('ends no sign-in', async () => {
       const bob = await world.signIn('bob')
       await refusing(async () => {

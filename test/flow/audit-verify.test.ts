@@ -209,7 +209,7 @@ describe('the app role', () => {
   // T233
   test.each([
     'update audit_event set line = line', 'delete from audit_event', 'truncate audit_event', "update audit_day set hash = ''", 'delete from audit_day', 'truncate audit_day',
-    `insert into audit_event select day, seq + 100, ts, evt, request_id, issuer, sub, line, hash from audit_event`, "insert into audit_day values ('2026-07-01', 1, '')", "update audit_head set hash = ''", 'delete from audit_head', 'truncate audit_head', "update audit_event set sub = 'nobody' where seq = 1",
+    `insert into audit_event select day, seq + 100, ts, evt, request_id, issuer, sub, line, hash from audit_event`, 'insert into audit_event select * from audit_event where false', "insert into audit_day values ('2026-07-01', 1, '')", 'insert into audit_writer values (gen_random_uuid(), 1000000, now())', 'update audit_writer set last = last + 1000000', 'delete from audit_writer', 'truncate audit_writer', "update audit_head set hash = ''", 'delete from audit_head', 'truncate audit_head', "update audit_event set sub = 'nobody' where seq = 1",
   ])('may not rewrite the trail: %s', async (statement) => {
     const failure = await trail.database.sql.unsafe(statement).then(() => 'done', (error: Error) => error.message)
     expect(failure).toBe('the audit trail is append-only')
