@@ -5,8 +5,19 @@ import type { ClosedDay, Head, Outline } from './store.ts'
 
 const DAY_MS = 86_400_000
 
-/** `from`: of days before it only what anchors say of them is looked at. */
-export function outlineFault({ head, closed, today }: Outline, { retentionDays, from = '', anchors }: { retentionDays: number; from: string | undefined; anchors: readonly Head[] }): Fault | undefined {
+export interface OutlineQuestion {
+  readonly retentionDays: number
+  /** Of days before it only what anchors say of them is looked at. */
+  readonly from: string | undefined
+  readonly anchors: readonly Head[]
+  readonly now: Date
+}
+
+export function outlineFault({ head, closed, today: toldToday }: Outline, { retentionDays, from = '', anchors, now }: OutlineQuestion): Fault | undefined {
+  // Later than it is here it can only be by a moment: whoever forges the trail may forge the clock of its database.
+  const today = [toldToday, shifted(now.toISOString().slice(0, 10), 1)].toSorted()[0] as string
+  const never = [...closed, head].find(({ day }) => !/^\d{4}-\d\d-\d\d$/.test(day))
+  if (never !== undefined) return { kind: 'end', at: { day: never.day, seq: 1 }, words: 'there is no such day' }
   if (head.day > today) return { kind: 'end', at: head, words: `the trail is on record as ending on a day that has not come yet: it is ${today}` }
   const beyond = closed.find(({ day }) => day >= head.day)
   if (beyond !== undefined) return { kind: 'end', at: { day: beyond.day, seq: beyond.events }, words: `a day is on record as over, and the trail as ending at ${placeText(head)}` }

@@ -62,9 +62,10 @@ export interface Outline {
 
 /** How every day ended, in order, and where the trail ends, at one moment. Undefined when the latter is gone. */
 export async function readOutline(db: Pick<Database, 'run'>): Promise<Outline | undefined> {
+  // As text, days are what PostgreSQL calls them: also those that no gateway wrote, of other eras and infinite ones.
   const rows = await db.run<{ day: string; seq: string; hash: string; today: string; closed: ClosedDay[] | null }>(sql`
-    select to_char(day, 'YYYY-MM-DD') as day, seq, encode(hash, 'hex') as hash, to_char(spend_day_of(spend_clock()), 'YYYY-MM-DD') as today,
-      (select jsonb_agg(jsonb_build_object('day', to_char(d.day, 'YYYY-MM-DD'), 'events', d.events, 'hash', encode(d.hash, 'hex'), 'forgotten', d.forgotten) order by d.day) from audit_day d) as closed
+    select day::text as day, seq, encode(hash, 'hex') as hash, spend_day_of(spend_clock())::text as today,
+      (select jsonb_agg(jsonb_build_object('day', d.day::text, 'events', d.events, 'hash', encode(d.hash, 'hex'), 'forgotten', d.forgotten) order by d.day) from audit_day d) as closed
     from audit_head`)
   return rows[0] && { head: { day: rows[0].day, seq: Number(rows[0].seq), hash: rows[0].hash }, closed: rows[0].closed ?? [], today: rows[0].today }
 }

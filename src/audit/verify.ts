@@ -46,7 +46,7 @@ export async function verifyAudit({ config: file, from, to, anchors, anchorsFile
   const noted = [...anchors, ...(anchorsFile === undefined ? [] : await readAnchors(anchorsFile))]
   const store = await openStoreToRead(config.store, () => {})
   try {
-    const verdict = await verifyTrail(store.db, { from, to, anchors: noted, retentionDays: config.admin?.audit_retention_days ?? DEFAULT_RETENTION_DAYS }, progress)
+    const verdict = await verifyTrail(store.db, { from, to, anchors: noted, retentionDays: config.admin?.audit_retention_days ?? DEFAULT_RETENTION_DAYS, now: new Date() }, progress)
     progress?.('')
     return { text: verdictText(verdict, paintFor(color)), exitCode: verdict.fault === undefined ? 0 : 1 }
   } catch (error) {
@@ -63,6 +63,7 @@ export interface TrailQuery {
   readonly anchors: readonly Head[]
   /** Younger days have no reason to be gone. */
   readonly retentionDays: number
+  readonly now: Date
 }
 
 /** Reads the trail from end to end, a few thousand events at a time. What is appended meanwhile is not looked at. */

@@ -164,6 +164,35 @@ describe('a trail that is said to be kept no longer is broken', () => {
     expect((await trail.verify()).fault).toMatchObject({ kind: 'end', at: at('2026-08-05', 0) })
   })
 
+  // Whoever may write the trail may also say what time it is there.
+  test('by a database whose clock is years ahead', async () => {
+    await setClock(trail.database, '2029-08-04T12:00:00Z')
+    await trail.database.sql`select audit_forget(365, 1000)`
+    expect((await trail.verify({ retentionDays: 365, now: new Date('2026-08-04T12:00:00Z') })).fault).toMatchObject({ kind: 'removed', at: at(FIRST, 1) })
+    expect((await trail.verify({ retentionDays: 365, now: new Date('2029-08-04T12:00:00Z') })).fault).toBeUndefined()
+  })
+
+  test('by no clock that differs for a moment at midnight', async () => {
+    await setClock(trail.database, '2026-08-05T00:00:01Z')
+    await trail.database.sql`select audit_forget(1, 1000)`
+    await trail.append(1, '2026-08-05')
+    expect(await trail.verify({ retentionDays: 1, now: new Date('2026-08-04T23:59:59Z') })).toMatchObject({ fault: undefined, first: LAST })
+  })
+
+  test.each(["'infinity'", "'-infinity'", "'10000-01-01'", "'0044-03-15 BC'"])('by a day %s, which would keep anchors from being looked for', async (day) => {
+    const anchors = await anchorsOf()
+    await trail.tamper(`insert into audit_day values (${day}, 1, sha256('x'), true); do $$ declare h bytea := sha256('x'); r record; begin
+      for r in select day, seq, line from audit_event order by day, seq loop
+        h := audit_hash(h, r.day, r.seq, r.line);
+        update audit_event set hash = h where day = r.day and seq = r.seq;
+        update audit_day set hash = h where day = r.day and events = r.seq and r.day < '${LAST}';
+      end loop;
+      update audit_head set hash = h;
+    end $$`)
+    expect((await trail.verify({ anchors: [{ ...(anchors[2] as Head) }] })).fault).toBeDefined()
+    expect((await trail.verify()).fault).toMatchObject({ kind: 'end' })
+  })
+
   test('for whoever has anchors that say more, or something else, of such a day', async () => {
     const anchors = await anchorsOf()
     await trail.database.sql`select audit_forget(2, 1000)`

@@ -15,7 +15,7 @@ export interface TestTrail {
   /** What stands there now is what `restore` brings back. */
   keep(): Promise<void>
   restore(): Promise<void>
-  verify(query?: { from?: string; to?: string; retentionDays?: number; anchors?: { day: string; seq: number; hash: string }[] }): Promise<Verdict>
+  verify(query?: { from?: string; to?: string; retentionDays?: number; now?: Date; anchors?: { day: string; seq: number; hash: string }[] }): Promise<Verdict>
   stop(): Promise<void>
 }
 
@@ -44,7 +44,7 @@ export async function startTrail(): Promise<TestTrail> {
     async restore() {
       await database.sql.unsafe(`set local session_replication_role = replica; ${TABLES.map((table) => `delete from ${table}; insert into ${table} select * from kept_${table};`).join(' ')}`)
     },
-    verify: ({ from, to, retentionDays = 1, anchors = [] } = {}) => verifyTrail(db, { from, to, anchors, retentionDays }),
+    verify: ({ from, to, retentionDays = 1, anchors = [], now = new Date() } = {}) => verifyTrail(db, { from, to, anchors, retentionDays, now }),
     async stop() {
       await db.close()
       await database.drop()
