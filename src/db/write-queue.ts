@@ -1,5 +1,6 @@
 // Rows on their way to the database: off the response path, in batches, in order, again and again until they are written.
-// One that the database cannot take holds up nobody: it is found by halving the batch, and set aside.
+// One that the database cannot take holds up nobody: it is found by halving the batch, and set aside. So is one that it
+// refuses again and again, whatever for, while it takes the one behind it.
 import { DatabaseError } from './database-error.ts'
 
 export interface WriteQueue<item> {
@@ -25,11 +26,13 @@ export interface WriteQueueDeps<item> {
   write: (batch: readonly item[]) => Promise<unknown>
   /** Written for good. */
   written: (item: item) => void
-  /** The database can never take it. */
+  /** The database can never take it, or takes others and not it. */
   setAside: (item: item, error: DatabaseError) => void
   /** The database does not take batches now. */
   troubled: (error: DatabaseError) => void
   nowMs: () => number
+  /** An item may be written although one behind it is there already: it is tried once more before it is set aside for others' sake. */
+  mayOvertake?: boolean
   sleep?: (ms: number) => Promise<unknown>
   /** What comes within this time goes into one statement, which costs as much as many rows; 0 unless given. Nobody who flushes waits for it. */
   gatherMs?: number
@@ -41,14 +44,20 @@ const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [100, 5000]
 const COLLIDED = /^(40001|40P01|55P03)$/
 /** What is wrong with the data itself: a value, a constraint, the same row twice, a limit of the program. */
 const BAD_DATA = /^(21|22|23|54)/
+/** What is wrong with the server or its machine: no room, no memory, no file. */
+const SERVERS_FAULT = /^(53|58|F0)/
+/** The database has to refuse one by itself so often before the one behind it is tried. */
+const MOST_REFUSALS = 5
 
-export function createWriteQueue<item>({ write, written, setAside, troubled, nowMs, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
+export function createWriteQueue<item>({ write, written, setAside, troubled, nowMs, mayOvertake = false, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
   let queue: { item: item; sinceMs: number }[] = []
   let isBusy = false
   let isStopped = false
   let pauseMs = 0
   /** Fewer at once after each failure that is no fault of any row: a statement that takes too long takes less time. */
   let mostAtOnce = MOST_IN_BATCH
+  /** How often in a row the first was refused by itself. */
+  let refusals = 0
   const counts = { batches: 0, written: 0, setAside: 0 }
   /** How many were ever added, and how many of those are done with. */
   let [added, done] = [0, 0]
@@ -97,13 +106,38 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
       if (COLLIDED.test(failure.sqlState ?? '')) return 0
       if (!BAD_DATA.test(failure.sqlState ?? (error instanceof DatabaseError ? '' : '22'))) {
         troubled(failure)
-        return 0
+        return batch.length === 1 ? withoutRefused(batch[0] as item, failure) : 0
       }
       if (batch.length > 1) return writeSome(batch.slice(0, Math.ceil(batch.length / 2)))
-      counts.setAside++
-      setAside(batch[0] as item, failure)
-      return 1
+      return leave(batch[0] as item, failure)
     }
+    return have(batch)
+  }
+
+  /** The first was refused. When the database takes the second instead, right after it, that was the first one's fault. */
+  async function withoutRefused(first: item, failure: DatabaseError): Promise<number> {
+    refusals = failure.code === 'failed' && !SERVERS_FAULT.test(failure.sqlState ?? '') ? refusals + 1 : 0
+    const second = queue[1]?.item
+    if (refusals < MOST_REFUSALS || second === undefined) return 0
+    try {
+      await write([second])
+    } catch {
+      return 0
+    }
+    if (!mayOvertake) return leave(first, failure) + have([second])
+    // The database may have come to its senses between the two.
+    return have([second]) + (await write([first]).then(() => have([first]), () => leave(first, failure)))
+  }
+
+  function leave(item: item, failure: DatabaseError): number {
+    refusals = 0
+    counts.setAside++
+    setAside(item, failure)
+    return 1
+  }
+
+  function have(batch: readonly item[]): number {
+    refusals = 0
     counts.batches++
     counts.written += batch.length
     for (const item of batch) written(item)

@@ -138,6 +138,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     },
     troubled: (error) => observe({ op: 'warn', message: `usage ledger: ${error.message}; ${queue.state.waiting} settlements wait`, repeat: 'ledger.settle' }),
     nowMs,
+    mayOvertake: true,
     gatherMs: GATHER_MS,
   })
 

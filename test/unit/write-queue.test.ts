@@ -8,7 +8,7 @@ interface Item {
 const item = (requestId: string): Item => ({ requestId })
 
 /** A database that refuses what `verdict` says. */
-function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undefined, { gatherMs = 0 } = {}) {
+function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undefined, { gatherMs = 0, mayOvertake = false } = {}) {
   const calls: string[][] = []
   const [written, aside, troubles]: [string[], string[], string[]] = [[], [], []]
   const pauses: number[] = []
@@ -23,8 +23,10 @@ function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undef
     setAside: ({ requestId }) => void aside.push(requestId),
     troubled: ({ message }) => void troubles.push(message),
     nowMs: () => 0,
-    sleep: async (ms) => void pauses.push(ms),
+    // One that never gets on would else keep the test from ending.
+    sleep: async (ms) => void (pauses.push(ms) > 200 && queue.stop()),
     gatherMs,
+    mayOvertake,
   })
   return { queue, calls, written, aside, troubles, pauses }
 }
@@ -76,6 +78,53 @@ test('a statement that takes too long for all of its rows is sent with fewer, an
   expect(world.written).toEqual(Array.from({ length: 500 }, (_, n) => `r${n}`))
   expect(world.calls.slice(0, 7).map((batch) => batch.length)).toEqual([500, 250, 125, 63, 32, 64, 32])
   expect(world.aside).toEqual([])
+})
+
+describe('one row that the database refuses again and again for no fault of its data', () => {
+  const canceled = new DatabaseError('failed', 'statement failed (57014)', { sqlState: '57014' })
+
+  test.each([false, true])('is set aside once the one behind it is taken, and the others are written once, in order (may overtake: %p)', async (mayOvertake) => {
+    const world = queueOn((batch) => (batch.includes('r7') ? canceled : undefined), { mayOvertake })
+    for (const id of ids) world.queue.add(item(id))
+    await settled(world)
+    expect([world.written, world.aside]).toEqual([ids.filter((id) => id !== 'r7'), ['r7']])
+    expect(world.calls.filter((batch) => batch.join() === 'r7').length).toBeGreaterThanOrEqual(5)
+    expect(world.queue.state).toMatchObject({ waiting: 0, written: 19, setAside: 1 })
+  })
+
+  test('two of which stand one behind the other wait until the database takes one of them', async () => {
+    const world = queueOn((batch, call) => (batch.includes('r0') || (batch.includes('r1') && call < 30) ? canceled : undefined))
+    for (const id of ids) world.queue.add(item(id))
+    await settled(world)
+    expect([world.written, world.aside]).toEqual([ids.slice(1), ['r0']])
+  })
+
+  // Wherever in the row of attempts that is.
+  test.each([40, 41])('is written where the database takes everything again after %d refusals, and it may be written late', async (refusals) => {
+    const world = queueOn((_, call) => (call <= refusals ? canceled : undefined), { mayOvertake: true })
+    for (const id of ids) world.queue.add(item(id))
+    await settled(world)
+    expect([world.written.toSorted(), world.aside]).toEqual([ids.toSorted(), []])
+  })
+
+  test.each([
+    ['none for want of room', new DatabaseError('failed', 'statement failed (53100)', { sqlState: '53100' })],
+    ['none for it does not answer', new DatabaseError('deadline', 'no answer within 10000 ms')],
+    ['none for it is away', away],
+  ])('waits where the database takes %s, and none is set aside when it is back', async (_, error) => {
+    const world = queueOn((_, call) => (call <= 40 ? error : undefined))
+    for (const id of ids) world.queue.add(item(id))
+    await settled(world)
+    expect([world.written, world.aside]).toEqual([ids, []])
+  })
+
+  // It did not have to be refused for good: nobody waits for it, and nobody can say.
+  test('stays where nothing is behind it', async () => {
+    const world = queueOn((_, call) => (call <= 40 ? canceled : undefined))
+    world.queue.add(item('r0'))
+    await settled(world)
+    expect([world.written, world.aside]).toEqual([['r0'], []])
+  })
 })
 
 describe('rows', () => {
