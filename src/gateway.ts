@@ -16,6 +16,7 @@ import { BootError } from './errors.ts'
 import { createAddressRule } from './http/access-control.ts'
 import { createAdminAccess, createRequireAdmin } from './http/admin-access.ts'
 import { clientAddress } from './http/client-ip.ts'
+import { createFold, FOLD_MS } from './http/fold.ts'
 import { createHealth } from './http/health.ts'
 import { listenForMetrics } from './http/metrics-listener.ts'
 import { createPipeline } from './http/pipeline.ts'
@@ -57,6 +58,7 @@ import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
 import { limitsOf, namesGroup } from './spend/limits-of.ts'
 import { createFacts } from './status/facts.ts'
+import { startRounds } from './std/rounds.ts'
 import { createTelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -119,7 +121,10 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   const store = await openStore(config.store, tell)
   cleanUp.push(store.close)
   const trail = await startTrail({ ...options, observe: tell }, store.db, cleanUp)
-  const observe = trail?.observe ?? tell
+  const fold = createFold(trail?.observe ?? tell)
+  const { observe } = fold
+  const turns = startRounds(FOLD_MS, async () => fold.turn(), () => {})
+  cleanUp.push(fold.turn, turns.stop)
   const logLevel = options.logLevel ?? createLogLevel('info')
   logLevel.tells(observe)
   const debug = createDebug(logLevel, observe)

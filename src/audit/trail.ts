@@ -3,6 +3,7 @@ import type { Database } from '../db/connect.ts'
 import { createWriteQueue } from '../db/write-queue.ts'
 import { auditRecord, type AuditRecord, type TimedEvent } from '../observe/audit-line.ts'
 import { isAudit, type AuditEvent, type Observe } from '../observe/events.ts'
+import { isOfNobody } from '../observe/nobody.ts'
 import { forgetEvents, readHead, storeEvents } from './store.ts'
 
 export interface TrailOptions {
@@ -51,6 +52,7 @@ interface Item {
   readonly number: number
   readonly record: AuditRecord
   readonly bytes: number
+  readonly isStrangers: boolean
 }
 
 /** Some fifty thousand events. */
@@ -66,7 +68,8 @@ const HOUR_MS = 3_600_000
 const FORGOTTEN_AT_ONCE = 10_000
 /** Of memory, for events of whoever has not signed in: nobody from outside drives the others out of it. */
 const SHARE_OF_STRANGERS = 1 / 4
-const OF_STRANGERS: ReadonlySet<string> = new Set(['auth.denied', 'access.denied', 'admin.denied', 'device.authorize', 'device.verify', 'device.callback', 'page.sign_in'])
+/** Of memory, taken by events of people: from there on nothing may be done. */
+const BLOCKING_SHARE = 1 / 2
 
 export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mostBytes = MOST_BYTES, patienceMs = PATIENCE_MS }: TrailOptions): Trail {
   const writer = crypto.randomUUID()
@@ -97,9 +100,9 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
     gatherMs: GATHER_MS,
   })
 
-  function letGo({ record, bytes: size }: Item): void {
+  function letGo({ isStrangers, bytes: size }: Item): void {
     bytes -= size
-    if (OF_STRANGERS.has(record.evt)) strangersBytes -= size
+    if (isStrangers) strangersBytes -= size
   }
 
   function closeGap({ lost, since }: { lost: number; since: string }): void {
@@ -115,14 +118,14 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
   function store(event: TimedEvent): void {
     const record = auditRecord(event)
     const size = Buffer.byteLength(record.line) + BYTES_BESIDE
-    const isStrangers = OF_STRANGERS.has(event.evt)
+    const isStrangers = isOfNobody(event)
     if (bytes + size > mostBytes || (isStrangers && strangersBytes + size > mostBytes * SHARE_OF_STRANGERS)) {
       tell({ op: 'error', message: 'audit trail: the database takes no events and the memory for them is full: events are on standard error alone', repeat: 'audit.full' })
       return lose(event.ts)
     }
     bytes += size
     if (isStrangers) strangersBytes += size
-    queue.add({ number: ++added, record, bytes: size })
+    queue.add({ number: ++added, record, bytes: size, isStrangers })
   }
 
   const observe: Observe = (observation) => {
@@ -155,7 +158,7 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
     store,
     isBlocking() {
       const { oldestMs } = queue.state
-      return onFailure === 'block' && (bytes > mostBytes * 0.75 || (oldestMs !== undefined && nowMs() - oldestMs > patienceMs))
+      return onFailure === 'block' && (bytes - strangersBytes > mostBytes * BLOCKING_SHARE || (oldestMs !== undefined && nowMs() - oldestMs > patienceMs))
     },
     state: () => ({ waiting: queue.state.waiting, oldestMs: queue.state.oldestMs, bytes, stored: queue.state.written, lost, failures }),
     start() {

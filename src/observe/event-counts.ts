@@ -28,6 +28,7 @@ export function countEvents(observe: Observe): EventCounts {
   const all = [inference, refusals, begun, signIns, sessions, refreshes, revocations, changes, troubles]
 
   function count(event: AuditEvent): void {
+    const times = event.repeated ?? 1
     switch (event.evt) {
       case 'inference':
         return inference.add(1, event.outcome)
@@ -36,21 +37,21 @@ export function countEvents(observe: Observe): EventCounts {
       case 'spend.blocked':
         return refusals.add(1, 'spend', event.reason)
       case 'auth.denied':
-        return refusals.add(1, 'bearer', word(event.reason))
+        return refusals.add(times, 'bearer', word(event.reason))
       case 'access.denied':
-        return refusals.add(1, 'address', word(event.reason))
+        return refusals.add(times, 'address', word(event.reason))
       case 'admin.denied':
-        return refusals.add(1, 'admin', 'credentials')
+        return refusals.add(times, 'admin', 'credentials')
       case 'desktop_bootstrap.denied':
         return refusals.add(1, 'desktop', event.reason)
       case 'device.authorize':
-        return begun.add(1)
+        return begun.add(times)
       case 'device.callback':
-        return signIns.add(1, event.outcome, word(event.reason))
+        return signIns.add(times, event.outcome, word(event.reason))
       case 'session.mint':
         return sessions.add(1)
       case 'session.refresh':
-        return refreshes.add(1, event.outcome, word(event.reason))
+        return refreshes.add(times, event.outcome, word(event.reason))
       case 'session.revoke':
         return revocations.add(1, event.by)
       default:

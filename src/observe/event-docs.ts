@@ -20,6 +20,7 @@ export const REQUEST_FIELDS: { readonly [field in keyof RequestFacts]-?: string 
   ts: 'When it happened: RFC 3339, UTC, to the millisecond.',
   request_id: 'The request that it belongs to, as the response header `x-request-id` has it. Absent where there was none.',
   client_ip: 'The address of the caller, as `listen.trusted_proxies` tells it.',
+  repeated: 'The event stands for so many of its kind that came within ten seconds from one address (a /64 where it is IPv6), or without `client_ip` from many: callers who have not signed in are told one by one a hundred times, and from then on together. What else it says is of the last of them; `ts` is the end of the ten seconds.',
 }
 
 export const PERSON_FIELDS: { readonly [field in keyof PersonFacts]-?: string } = {

@@ -7,6 +7,8 @@ export interface RequestFacts {
   ts?: string
   request_id?: string
   client_ip?: string
+  /** It stands for so many. */
+  repeated?: number
 }
 
 /** Who, as far as it is known. */

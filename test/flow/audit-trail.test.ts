@@ -234,6 +234,18 @@ describe('a gateway with audit.store', () => {
     expect([fault, state.anchors]).toEqual([undefined, { held: 2, apart: 0 }])
   })
 
+  test('stores of a flood without a sign-in the first hundred, and how many more there were, as the log has it', async () => {
+    await allStored()
+    const other = await world.replica()
+    const before = (await linesOf(world.database)).length
+    for (let n = 0; n < 15; n++) await Promise.all(Array.from({ length: 10 }, () => other.get('/v1/models', 'not-a-token')))
+    await other.stop()
+    const heard = other.observed.filter(isStored).filter(({ evt }) => evt === 'auth.denied')
+    expect([heard.length, heard.reduce((sum, { repeated = 1 }) => sum + repeated, 0), heard.at(-1)?.client_ip]).toEqual([101, 150, '127.0.0.1'])
+    expect((await linesOf(world.database)).slice(before)).toEqual(heard.map((event) => auditLine(event)))
+    await proved(world.database)
+  })
+
   test('leaves the trail to others when it is told not to store', async () => {
     const silent = await world.replica({ audit: { store: false } })
     const before = (await linesOf(world.database)).length
@@ -334,10 +346,28 @@ describe('a trail whose database goes away', () => {
     proxy.set('refuse')
     for (let n = 0; n < 1000; n++) trail.observe({ evt: 'auth.denied', reason: `flood ${n}`, method: 'GET', path: '/' })
     expect([trail.state().bytes <= 20_000, trail.state().lost > 0, trail.isBlocking()]).toEqual([true, true, false])
+    // What they take brings nobody nearer to being blocked.
     deny(trail, 'signed-in', 100)
+    expect([trail.state().bytes < 60_000, trail.isBlocking()]).toEqual([true, false])
     proxy.set('pass')
     await until(() => trail.state().waiting === 0)
     expect(await reasons('signed-in')).toEqual(numbers('signed-in', 100))
+  }, 20_000)
+
+  test('counts as somebody’s whatever names a person, an administrator or a session', async () => {
+    const trail = start({ mostBytes: 20_000 })
+    proxy.set('refuse')
+    for (let n = 0; n < 12; n++) {
+      trail.observe({ evt: 'page.sign_in', outcome: 'signed_in', sub: 'alice', reason: `named ${n}` })
+      trail.observe({ evt: 'admin.denied', method: 'GET', path: '/', actor: 'admin-key:read' })
+      trail.observe({ evt: 'session.refresh', outcome: 'refused', sid: 's' })
+    }
+    expect(trail.state()).toMatchObject({ waiting: 36, lost: 0 })
+    for (let n = 0; n < 50; n++) trail.observe({ evt: 'session.refresh', outcome: 'refused', reason: `unknown ${n}` })
+    expect(trail.state().lost).toBeGreaterThan(20)
+    proxy.set('pass')
+    await until(() => trail.state().waiting === 0)
+    expect(await reasons('named')).toEqual(numbers('named', 12))
   }, 20_000)
 
   test('does not store twice what it is given twice, even with more behind it', async () => {
