@@ -13,7 +13,7 @@ import type { StoredEvent } from './chain.ts'
 import { findEvents, type EventFilter, type Place } from './store.ts'
 
 /** PostgreSQL and JavaScript write other years in ways of their own. */
-const [FIRST_MS, LAST_MS] = [Date.UTC(1900, 0, 1), Date.UTC(9999, 11, 1)]
+const [FIRST_MS, LAST_MS] = [Date.UTC(1900, 0, 1), Date.UTC(9999, 0, 1)]
 
 export const EVENT_PARAMETERS = ['evt', 'user_id', 'request_id', 'from', 'to', 'order', 'limit', 'page', 'format']
 export type EventFormat = 'json' | 'csv' | 'ndjson'
@@ -30,7 +30,7 @@ export function readEventQuery(parameters: Parameters): EventQuery {
     const text = parameters.one(name)
     if (text === undefined) return undefined
     const ms = /^\d{4}-\d\d-\d\d$/.test(text) ? parseDay(text, name) : parseMoment(text, name)
-    if (ms < FIRST_MS || ms >= LAST_MS) throw new GatewayError('invalid_request', `${name}: must be of the years 1900 to 9999`)
+    if (ms < FIRST_MS || ms >= LAST_MS) throw new GatewayError('invalid_request', `${name}: must be of the years 1900 to 9998`)
     return ms
   }
   const filter = {

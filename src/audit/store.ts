@@ -92,7 +92,7 @@ export function findUpTo(db: Pick<Database, 'run'>, day: string): Promise<Place 
 
 async function findPlace(db: Pick<Database, 'run'>, condition: SQL): Promise<Place | undefined> {
   const rows = await db.run<{ day: string; seq: string }>(
-    sql`select to_char(day, 'YYYY-MM-DD') as day, seq from audit_event where ${condition} order by audit_event.day, audit_event.seq limit 1`,
+    sql`select audit_event.day::text as day, seq from audit_event where ${condition} order by audit_event.day, audit_event.seq limit 1`,
     { deadlineMs: 20_000 },
   )
   return rows[0] && { day: rows[0].day, seq: Number(rows[0].seq) }

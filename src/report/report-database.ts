@@ -34,7 +34,7 @@ export function createReportDatabase(db: ReportDatabase, turnstile: Turnstile, p
         return await turnstile.pass(() => db.run(statement, options), patienceMs)
       } catch (error) {
         if (!(error instanceof DatabaseError) || (error.sqlState !== CANCELED && error.code !== 'deadline')) throw error
-        throw new GatewayError('unavailable', 'the report takes too long; ask for fewer days at once, or leave out a group_by[]', { headers: { 'retry-after': '60' }, cause: error })
+        throw new GatewayError('unavailable', 'this takes the database too long; ask for fewer days at once, or in less detail', { headers: { 'retry-after': '60' }, cause: error })
       }
     },
   }

@@ -218,6 +218,7 @@ describe('a trail that is said to be kept no longer is broken', () => {
 
   test.each([
     ['before the first day of all', "'0001-01-01 BC'", 1],
+    ['infinitely long ago', "'-infinity'", 1],
     ['on a day of the trail that never was', "'2026-07-30'", 1],
     ['behind the end of a day that was forgotten', "'2026-08-01'", 7],
   ])('by an event %s, and nobody is shown it', async (_, day, seq) => {

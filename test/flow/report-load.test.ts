@@ -70,7 +70,7 @@ describe('slow reports', () => {
   test('are given up at the server, and their asker is told to ask for less', async () => {
     const db = connect({ url: world.database.url, maxConnections: 1, statementTimeoutMs: 50, observe: () => {} })
     const reports = createReportDatabase(db, createTurnstile({ atOnce: 1, mostWaiting: 1 }), 1000)
-    expect(await reports.run(sql`select pg_sleep(20)`).catch((error) => error)).toMatchObject({ kind: 'unavailable', message: 'the report takes too long; ask for fewer days at once, or leave out a group_by[]' })
+    expect(await reports.run(sql`select pg_sleep(20)`).catch((error) => error)).toMatchObject({ kind: 'unavailable', message: 'this takes the database too long; ask for fewer days at once, or in less detail' })
     expect(await reports.run(sql`select 1 as one`)).toEqual([{ one: 1 }])
     await db.close()
   })
