@@ -1,9 +1,14 @@
 // Where the bytes of an answer come from. Its beginning can be looked at before anything of it is the client's.
 
-export type Chunk = { readonly done: false; readonly value: Uint8Array } | { readonly done: true; readonly value?: Uint8Array | undefined }
+/** What has come since the last read; `done` says that no more follows. */
+export interface Batch {
+  readonly done: boolean
+  readonly value?: readonly Uint8Array[] | undefined
+}
 
 export interface Source {
-  read(): Promise<Chunk>
+  /** Everything that is there, at once; a promise where nothing is yet. */
+  read(): Batch | Promise<Batch>
   cancel(): Promise<unknown>
 }
 
@@ -16,22 +21,26 @@ export interface PeekableSource extends Source {
 }
 
 export function createSource(body: ReadableStream<Uint8Array>): PeekableSource {
-  const reader = body.getReader() as { read(): Promise<Chunk>; cancel(): Promise<void> }
-  const ahead: Promise<Chunk>[] = []
+  // One read for all chunks that wait costs as much as one for each.
+  const reader = body.getReader() as unknown as { readMany(): Batch | Promise<Batch>; cancel(): Promise<void> }
+  const ahead: (Batch | Promise<Batch>)[] = []
   return {
-    read: () => ahead.shift() ?? reader.read(),
+    read: () => ahead.shift() ?? reader.readMany(),
     cancel: () => reader.cancel(),
     async peek(judge, limitMs) {
       const over = Promise.withResolvers<undefined>()
       const timer = setTimeout(() => over.resolve(undefined), limitMs)
       try {
         for (;;) {
-          const reading = reader.read()
+          const reading = reader.readMany()
           ahead.push(reading)
-          const chunk = await Promise.race([reading, over.promise])
-          if (chunk?.value === undefined) return undefined
-          const verdict = judge(chunk.value)
-          if (verdict !== undefined) return verdict
+          const batch = await Promise.race([reading, over.promise])
+          if (batch === undefined) return undefined
+          for (const chunk of batch.value ?? []) {
+            const verdict = judge(chunk)
+            if (verdict !== undefined) return verdict
+          }
+          if (batch.done) return undefined
         }
       } finally {
         clearTimeout(timer)

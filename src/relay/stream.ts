@@ -1,5 +1,5 @@
-// The one path an answer's bytes take: pulled from the upstream when the client wants more, so that a slow reader slows
-// the upstream instead of filling memory. A stream ends exactly once, however it ends.
+// The one path an answer's bytes take: read from the upstream once the client has taken what came before, so that a slow
+// reader slows the upstream instead of filling memory. A stream ends exactly once, however it ends.
 import type { Decoder } from '../upstream/upstream.ts'
 import type { Meter } from './meter.ts'
 import type { Source } from './source.ts'
@@ -13,6 +13,15 @@ export interface RelayedStream {
   tick(nowMs: number): void
   /** Ends the stream from outside, with an event that tells the client why where the answer is an event stream. */
   end(outcome: 'client_gone' | 'drained'): void
+}
+
+/** The client's side of a stream, as the runtime gives it to whoever writes to the connection itself. */
+export interface Sink {
+  /** A promise while the client has yet to take what it was given. */
+  write(bytes: Uint8Array): number | Promise<number>
+  flush(): unknown
+  /** With an error the connection is cut. */
+  close(error?: Error): void
 }
 
 export interface StreamOptions {
@@ -43,16 +52,36 @@ const COMMENT = encoder.encode(':\n\n')
 const PING = encoder.encode('event: ping\ndata: {"type": "ping"}\n\n')
 const REASONS = { upstream_broke: 'the upstream connection was lost', drained: 'the gateway is restarting', client_gone: 'the client stopped reading' }
 
-export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): RelayedStream {
-  let controller: ReadableStreamDefaultController<Uint8Array>
+export function relayStream(options: StreamOptions): RelayedStream {
+  const { begin, cancel, ...stream } = createFlow(options)
+  // Of the kind that writes to the connection itself: a second queue in between would cost as much as all else here.
+  const body = new ReadableStream<Uint8Array>({ type: 'direct', pull: begin, cancel })
+  return { body, ...stream }
+}
+
+export interface Flow extends Omit<RelayedStream, 'body'> {
+  /** Moves everything to `sink`. Never rejects. */
+  begin(sink: Sink): Promise<void>
+  /** The client has gone. */
+  cancel(): void
+}
+
+export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): Flow {
+  let sink: Sink | undefined
   let over = false
-  /** The client has asked for bytes that have not come yet. */
+  /** The client has taken everything and waits for what has not come yet. */
   let wanted = false
   let lastUpstreamByteMs = nowMs()
   let lastSentMs = lastUpstreamByteMs
   /** Since when the client has not once waited for us, and what it took in that time. */
   let behind = { sinceMs: lastUpstreamByteMs, takenBytes: 0 }
-  const headersTimer = isEventStream ? setTimeout(() => !over && controller.enqueue(COMMENT), HEADERS_WITHIN_MS) : undefined
+  const headersTimer = isEventStream ? setTimeout(() => say(COMMENT), HEADERS_WITHIN_MS) : undefined
+
+  function say(bytes: Uint8Array): void {
+    if (over || sink === undefined) return
+    void sink.write(bytes)
+    sink.flush()
+  }
 
   function finish(outcome: StreamOutcome): void {
     over = true
@@ -63,50 +92,64 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
   /** Says that the answer is not whole: an error event where there can be one, else a connection that breaks. */
   function breakOff(outcome: 'upstream_broke' | 'drained'): void {
     if (over) return
+    if (isEventStream) {
+      const error = JSON.stringify({ type: 'error', error: { type: 'api_error', message: REASONS[outcome] } })
+      say(encoder.encode(`${meter.atBoundary() ? '' : '\n\n'}event: error\ndata: ${error}\n\n`))
+    }
     finish(outcome)
     abortUpstream()
-    if (!isEventStream) return controller.error(new Error(REASONS[outcome]))
-    const error = JSON.stringify({ type: 'error', error: { type: 'api_error', message: REASONS[outcome] } })
-    controller.enqueue(encoder.encode(`${meter.atBoundary() ? '' : '\n\n'}event: error\ndata: ${error}\n\n`))
-    controller.close()
+    sink?.close(isEventStream ? undefined : new Error(REASONS[outcome]))
   }
 
-  async function pull(): Promise<void> {
-    wanted = true
+  async function begin(given: Sink): Promise<void> {
+    sink = given
+    if (over) return given.close(new Error(REASONS.drained))
     try {
-      for (;;) {
-        const { done, value } = await upstream.read()
+      while (!over) {
+        const reading = upstream.read()
+        wanted = true
+        const batch = reading instanceof Promise ? await reading : reading
+        wanted = false
         if (over) return
-        if (done) return ended()
-        lastUpstreamByteMs = nowMs()
-        const bytes = decoder === undefined ? value : decoder.decode(value)
-        // A decoder may need more before there is something to say.
-        if (bytes.byteLength > 0) return pass(bytes)
+        if (batch.value !== undefined && batch.value.length > 0) lastUpstreamByteMs = nowMs()
+        for (const chunk of batch.value ?? []) {
+          const taken = pass(chunk)
+          // A slow reader slows the upstream instead of filling memory.
+          if (taken !== undefined) await taken.catch(cancel)
+          if (over) return
+        }
+        if (batch.done) return ended()
+        given.flush()
       }
     } catch {
       breakOff('upstream_broke')
-    } finally {
-      wanted = false
     }
   }
 
-  function pass(bytes: Uint8Array): void {
+  /** A promise while the client has yet to take it. A decoder may need more before there is something to say. */
+  function pass(chunk: Uint8Array): Promise<unknown> | undefined {
+    const bytes = decoder === undefined ? chunk : decoder.decode(chunk)
+    return bytes.byteLength > 0 ? write(bytes) : undefined
+  }
+
+  function write(bytes: Uint8Array): Promise<unknown> | undefined {
     clearTimeout(headersTimer)
     meter.watch(bytes)
-    lastSentMs = nowMs()
+    lastSentMs = lastUpstreamByteMs
     behind.takenBytes += bytes.byteLength
-    controller.enqueue(bytes)
+    const written = sink?.write(bytes)
+    return written instanceof Promise ? written : undefined
   }
 
   function ended(): void {
     const rest = decoder?.end()
-    if (rest !== undefined && rest.bytes.byteLength > 0) pass(rest.bytes)
+    if (rest !== undefined && rest.bytes.byteLength > 0) write(rest.bytes)
     const isWhole = rest?.isWhole ?? (!isEventStream || meter.isWhole())
     // A connection that ends cleanly in the middle of an answer must not look like its end.
     const isTold = () => isEventStream && (decoder !== undefined || meter.endsInError())
     if (!isWhole && !isTold()) return breakOff('upstream_broke')
     finish(isWhole ? 'completed' : 'upstream_broke')
-    controller.close()
+    sink?.close()
   }
 
   /** Many a client leaves as soon as it has read the last event, before the upstream has ended. */
@@ -120,7 +163,7 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
   function letGo(): void {
     finish('completed')
     abortUpstream()
-    controller.close()
+    sink?.close()
   }
 
   /** A client that waits for us has taken everything: however little that was, a slow upstream is no slow reader. */
@@ -133,12 +176,12 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
 
   function giveUpReader(): void {
     cancel()
-    controller.error(new Error(REASONS.client_gone))
+    sink?.close(new Error(REASONS.client_gone))
   }
 
-  const body = new ReadableStream<Uint8Array>({ start: (given) => void (controller = given), pull, cancel }, { highWaterMark: 0 })
   return {
-    body,
+    begin,
+    cancel,
     tick(now) {
       if (over) return
       if (isStalled(now)) return giveUpReader()
@@ -146,7 +189,7 @@ export function relayStream({ upstream, decoder, meter, isEventStream, nowMs, ab
       if (!isEventStream || !wanted || now - lastSentMs < PING_AFTER_MS || !meter.atBoundary()) return
       if (meter.isWhole()) return letGo()
       lastSentMs = now
-      controller.enqueue(PING)
+      say(PING)
     },
     end: (outcome) => (outcome === 'client_gone' ? cancel() : breakOff('drained')),
   }

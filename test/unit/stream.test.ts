@@ -1,19 +1,49 @@
 import { describe, expect, test } from 'bun:test'
 import { createStreamMeter } from '../../src/relay/meter.ts'
 import { createSource } from '../../src/relay/source.ts'
-import { relayStream, type StreamOutcome } from '../../src/relay/stream.ts'
+import { createFlow, type Sink, type StreamOutcome } from '../../src/relay/stream.ts'
 
 const DELTA = 'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"event: error"}}\n\n'
 const STOP = 'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 const PING = 'event: ping\ndata: {"type": "ping"}\n\n'
 
-/** A relayed stream whose upstream and clock are in the test's hands. */
-function setup({ isEventStream = true } = {}) {
+/** The client's side: it takes one piece each time it reads, and its connection holds one more. */
+function createClient() {
+  const pieces: string[] = []
+  let end: 'whole' | 'broken' | undefined
+  let room = Promise.withResolvers<number>()
+  let came = Promise.withResolvers<void>()
+  const sink: Sink = {
+    write(bytes) {
+      pieces.push(Buffer.from(bytes).toString())
+      came.resolve()
+      return room.promise
+    },
+    flush: () => 0,
+    close(error) {
+      end = error === undefined ? 'whole' : 'broken'
+      came.resolve()
+    },
+  }
+  async function read(): Promise<string | 'whole' | 'broken'> {
+    room.resolve(0)
+    room = Promise.withResolvers()
+    while (pieces.length === 0 && end === undefined) {
+      await came.promise
+      came = Promise.withResolvers()
+    }
+    return pieces.shift() ?? (end as 'whole' | 'broken')
+  }
+  return { sink, read }
+}
+
+/** A stream whose upstream, client and clock are in the test's hands. */
+function setup({ isEventStream = true, write }: { isEventStream?: boolean; write?: Sink['write'] } = {}) {
   let nowMs = 0
   let upstream!: ReadableStreamDefaultController<Uint8Array>
   const outcomes: StreamOutcome[] = []
   let aborted = 0
-  const stream = relayStream({
+  const stream = createFlow({
     upstream: createSource(new ReadableStream({ start: (controller) => void (upstream = controller) })),
     meter: createStreamMeter(),
     isEventStream,
@@ -21,14 +51,13 @@ function setup({ isEventStream = true } = {}) {
     abortUpstream: () => aborted++,
     finished: (outcome) => outcomes.push(outcome),
   })
-  const reader = stream.body.getReader()
-  const text = async () => Buffer.from((await reader.read()).value ?? []).toString()
+  const client = createClient()
+  void stream.begin(write === undefined ? client.sink : { ...client.sink, write })
   return {
     stream,
-    reader,
     outcomes,
     aborted: () => aborted,
-    text,
+    read: client.read,
     say: (bytes: string) => upstream.enqueue(new TextEncoder().encode(bytes)),
     end: () => upstream.close(),
     pass: async (ms: number) => {
@@ -43,43 +72,43 @@ function setup({ isEventStream = true } = {}) {
 describe('a silent stream', () => {
   // B7
   test('is pinged after fifteen seconds, and every fifteen more, before the first byte too', async () => {
-    const { text, pass } = setup()
-    const first = text()
+    const { read, pass } = setup()
+    const first = read()
     await pass(14_999)
     await pass(1)
     expect(await first).toBe(PING)
-    const second = text()
+    const second = read()
     await pass(15_000)
     expect(await second).toBe(PING)
   })
 
   test('is never pinged in the middle of an event', async () => {
-    const { text, say, pass } = setup()
+    const { read, say, pass } = setup()
     say('event: content_block_delta\ndata: {"half":')
-    expect(await text()).toContain('half')
-    const rest = text()
+    expect(await read()).toContain('half')
+    const rest = read()
     await pass(60_000)
     say('1}\n\n')
     expect(await rest).toBe('1}\n\n')
-    const ping = text()
+    const ping = read()
     await pass(15_000)
     expect(await ping).toBe(PING)
   })
 
   test('is not pinged while the client itself is not reading', async () => {
-    const { text, say, pass } = setup()
+    const { read, say, pass } = setup()
     say('data: 1\n\n')
-    expect(await text()).toBe('data: 1\n\n')
+    expect(await read()).toBe('data: 1\n\n')
     await pass(60_000)
     say('data: 2\n\n')
-    expect(await text()).toBe('data: 2\n\n')
+    expect(await read()).toBe('data: 2\n\n')
   })
 
   test('is given up when the upstream has said nothing for ten minutes', async () => {
-    const { reader, pass, outcomes, aborted } = setup()
-    const read = reader.read()
+    const { read, pass, outcomes, aborted } = setup()
+    const first = read()
     await pass(600_001)
-    expect(Buffer.from((await read).value ?? []).toString()).toContain('event: error')
+    expect(await first).toContain('event: error')
     expect([outcomes, aborted()]).toEqual([['upstream_broke'], 1])
   })
 })
@@ -87,57 +116,57 @@ describe('a silent stream', () => {
 describe('a stream ends once', () => {
   // T186
   test('and is complete when the client leaves after the last event, before the upstream has ended', async () => {
-    const { reader, say, text, outcomes, aborted } = setup()
+    const { stream, say, read, outcomes, aborted } = setup()
     say('event: message_stop\ndata: {"type":"message_stop"}\n\n')
-    expect(await text()).toContain('message_stop')
-    await reader.cancel()
+    expect(await read()).toContain('message_stop')
+    stream.cancel()
     expect([outcomes, aborted()]).toEqual([['completed'], 1])
   })
 
   // T197
   test('when the client has taken nothing for five minutes', async () => {
-    const { reader, say, text, pass, outcomes, aborted } = setup()
+    const { say, read, pass, outcomes, aborted } = setup()
     say('data: 1\n\n')
-    expect(await text()).toBe('data: 1\n\n')
+    expect(await read()).toBe('data: 1\n\n')
     await pass(300_000)
     expect(outcomes).toEqual([])
     await pass(1)
     expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
-    expect(await reader.read().then(() => 'whole', () => 'broken')).toBe('broken')
+    expect(await read()).toBe('broken')
   })
 
   // One chunk every 290 s is not reading.
   test('when the client takes next to nothing of what waits for it', async () => {
-    const { reader, say, text, pass, outcomes, aborted } = setup()
+    const { say, read, pass, outcomes, aborted } = setup()
     for (let n = 0; n < 40; n++) say(`data: ${'x'.repeat(150)}\n\n`)
-    await text()
+    await read()
     await pass(290_000)
-    expect([outcomes, (await text()).length]).toEqual([[], 158])
+    expect([outcomes, (await read()).length]).toEqual([[], 158])
     await pass(10_000)
     expect(outcomes).toEqual([])
     await pass(1)
     expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
-    expect(await reader.read().then(() => 'whole', () => 'broken')).toBe('broken')
+    expect(await read()).toBe('broken')
   })
 
   test('and lives while the client takes four kilobytes in five minutes', async () => {
-    const { say, text, pass, outcomes } = setup()
+    const { say, read, pass, outcomes } = setup()
     for (let n = 0; n < 20; n++) {
       say(`data: ${'x'.repeat(4096)}\n\n`)
-      await text()
+      await read()
       await pass(290_000)
     }
     expect(outcomes).toEqual([])
   })
 
   test('and lives however little comes, while the client waits for more', async () => {
-    const { say, text, pass, outcomes } = setup()
+    const { say, read, pass, outcomes } = setup()
     for (let n = 0; n < 20; n++) {
       say(DELTA)
-      await text()
+      await read()
       // It reads again late, and has then taken all there was: ours is the first ping.
       await pass(200_000)
-      const more = Promise.all([text(), text()])
+      const more = Promise.all([read(), read()])
       await pass(1)
       say(PING)
       await more
@@ -147,11 +176,11 @@ describe('a stream ends once', () => {
   })
 
   test('although the upstream ends, the client goes and the gateway stops', async () => {
-    const { stream, reader, say, text, end, outcomes, aborted } = setup()
+    const { stream, say, read, end, outcomes, aborted } = setup()
     say(STOP)
-    expect(await text()).toBe(STOP)
+    expect(await read()).toBe(STOP)
     end()
-    expect((await reader.read()).done).toBe(true)
+    expect(await read()).toBe('whole')
     stream.end('client_gone')
     stream.end('drained')
     expect([outcomes, aborted()]).toEqual([['completed'], 0])
@@ -159,35 +188,49 @@ describe('a stream ends once', () => {
 
   // T187
   test('with an error event, when the upstream ends it cleanly in the middle', async () => {
-    const { reader, say, text, end, outcomes } = setup()
+    const { say, read, end, outcomes } = setup()
     say(DELTA)
-    expect(await text()).toBe(DELTA)
+    expect(await read()).toBe(DELTA)
     end()
-    expect(await text()).toBe('event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the upstream connection was lost"}}\n\n')
-    expect([outcomes, (await reader.read()).done]).toEqual([['upstream_broke'], true])
+    expect(await read()).toBe('event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the upstream connection was lost"}}\n\n')
+    expect([outcomes, await read()]).toEqual([['upstream_broke'], 'whole'])
   })
 
   test('with the upstream’s own error event and no second one', async () => {
-    const { reader, say, text, end, outcomes } = setup()
+    const { say, read, end, outcomes } = setup()
     const error = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
     say(DELTA + error)
-    expect(await text()).toBe(DELTA + error)
+    expect(await read()).toBe(DELTA + error)
     end()
-    expect([(await reader.read()).done, outcomes]).toEqual([true, ['upstream_broke']])
+    expect([await read(), outcomes]).toEqual(['whole', ['upstream_broke']])
   })
 
   test('with an event that says why, when the gateway stops', async () => {
-    const { stream, reader, outcomes, aborted } = setup()
-    const read = reader.read()
+    const { stream, read, outcomes, aborted } = setup()
     stream.end('drained')
-    expect(Buffer.from((await read).value ?? []).toString()).toBe('event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the gateway is restarting"}}\n\n')
-    expect([outcomes, aborted(), (await reader.read()).done]).toEqual([['drained'], 1, true])
+    expect(await read()).toBe('event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the gateway is restarting"}}\n\n')
+    expect([outcomes, aborted(), await read()]).toEqual([['drained'], 1, 'whole'])
   })
 
   test('by breaking, where there are no events', async () => {
-    const { stream, reader } = setup({ isEventStream: false })
-    const read = reader.read().then(() => 'whole', () => 'broken')
+    const { stream, read } = setup({ isEventStream: false })
     stream.end('drained')
-    expect(await read).toBe('broken')
+    expect(await read()).toBe('broken')
+  })
+
+  test('as the client’s doing, when what it was given cannot reach it any more', async () => {
+    const { stream, say, outcomes, aborted } = setup({ write: () => Promise.reject(new Error('closed')) })
+    say(DELTA)
+    await new Promise(setImmediate)
+    stream.end('drained')
+    expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
+  })
+
+  test('by breaking, when it was over before the client was there to be told', async () => {
+    const { stream } = setup()
+    stream.end('drained')
+    const client = createClient()
+    await stream.begin(client.sink)
+    expect(await client.read()).toBe('broken')
   })
 })
