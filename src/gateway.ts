@@ -53,10 +53,11 @@ import { createAdmitSpend } from './spend/admission.ts'
 import { timeAdmission } from './spend/admission-metrics.ts'
 import { createBindPending } from './spend/bind-pending.ts'
 import type { AdminConfig } from './spend/config.ts'
+import { createKnownLimits } from './spend/known-limits.ts'
 import { NO_LIMITS } from './spend/limit.ts'
 import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
-import { limitsOf, namesGroup } from './spend/limits-of.ts'
+import { namesGroup } from './spend/limits-of.ts'
 import { createFacts } from './status/facts.ts'
 import { startRounds } from './std/rounds.ts'
 import { createTelemetryRelay } from './telemetry/relay.ts'
@@ -223,7 +224,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
   const ledger = await createLedger({ db: ledgerDb, observe, retention: retentionOf(config), nowMs, ...(ledgerTiming && { timing: ledgerTiming }) })
   cleanUp.push(ledger.stop)
   const pricing = createPricing({ ...config.pricing, onUnknown: (model) => observe({ op: 'warn', message: `pricing: ${model} has no price of its own: it is counted as an unknown model; give it one in pricing.overrides` }) })
-  const limitsOfPerson = (person: Principal) => (spend === undefined ? NO_LIMITS : limitsOf(person, spend.limits.current(), spend.rules))
+  const limitsOfPerson = spend === undefined ? () => NO_LIMITS : createKnownLimits(spend.limits.current, spend.rules)
   const spendChecks = timeAdmission(createAdmitSpend({ ledger, limitsOf: limitsOfPerson, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now }))
   const quotas = createQuotas(config.quotas, { db, observe, nowMs })
   await quotas.start()

@@ -8,6 +8,8 @@ export interface LoadOptions {
   readonly request: Uint8Array
   readonly connections: number
   readonly seconds: number
+  /** Between an answer and the next request; 0 unless given. */
+  readonly pauseMs?: number
 }
 
 export interface LoadResult {
@@ -26,7 +28,7 @@ interface Client {
 }
 
 /** Runs until the time is over and every answer is there. */
-export async function runLoad({ port, request, connections, seconds }: LoadOptions): Promise<LoadResult> {
+export async function runLoad({ port, request, connections, seconds, pauseMs = 0 }: LoadOptions): Promise<LoadResult> {
   const times: number[] = []
   let failed = 0
   const startedMs = performance.now()
@@ -55,7 +57,7 @@ export async function runLoad({ port, request, connections, seconds }: LoadOptio
             const nowMs = performance.now()
             if (socket.data.framing.head().startsWith('HTTP/1.1 200')) times.push(nowMs - socket.data.askedMs)
             else failed++
-            if (nowMs < endMs) return ask(socket)
+            if (nowMs < endMs) return pauseMs === 0 ? ask(socket) : void setTimeout(ask, pauseMs, socket)
             isDone = true
             socket.end()
             resolve()

@@ -4,7 +4,7 @@
 import { boundedTo, createCounter, createHistogram } from '../observe/instruments.ts'
 import type { MetricFamily } from '../observe/metrics.ts'
 import { promptTokens } from '../pricing/usage.ts'
-import { executionCost, type Execution } from './execution.ts'
+import type { Execution } from './execution.ts'
 
 export interface ExecutionMetrics {
   count(executions: readonly Execution[]): void
@@ -41,7 +41,7 @@ export function createExecutionMetrics({ models, upstreams }: { models: Iterable
     tokens.add(usage.cacheRead ?? 0, model, upstream, 'cache_read')
     tokens.add(usage.cacheWrite5m ?? 0, model, upstream, 'cache_write_5m')
     tokens.add(usage.cacheWrite1h ?? 0, model, upstream, 'cache_write_1h')
-    cost.add(Number(executionCost(execution)) / NANO, model, upstream)
+    cost.add(Number(execution.cost) / NANO, model, upstream)
     executions.add(1, model, upstream, outcome)
     if (usage.isEstimated) estimated.add(1, upstream)
     if (status === 200) {

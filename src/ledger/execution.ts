@@ -1,7 +1,7 @@
 // One execution at an upstream as a row of the ledger. Pure: what the database would refuse is made harmless here, so
 // that no row is lost and none holds up the others.
 import type { Price } from '../pricing/price.ts'
-import { costOf } from '../pricing/rates.ts'
+import { costOf, type Rates } from '../pricing/rates.ts'
 import type { BesideUsage, Usage } from '../pricing/usage.ts'
 import type { Identity } from '../principal.ts'
 
@@ -24,6 +24,8 @@ export interface Execution {
   readonly ttfbMs: number | undefined
   readonly durationMs: number | undefined
   readonly price: Pick<Price, 'rates' | 'by'>
+  /** Nano-dollars: `executionCost` of the two above. */
+  readonly cost: bigint
 }
 
 /** A request as its settlement names it. */
@@ -43,7 +45,7 @@ const MAX_TEXT = 256
 
 export type LedgerRow = Readonly<Record<string, string | number | boolean | null>>
 
-/** Nano-dollars of an execution, as its row has them. */
+/** Nano-dollars of an execution. */
 export function executionCost({ price, usage }: Pick<Execution, 'price' | 'usage'>): bigint {
   const cost = costOf(price.rates, usage)
   return cost < MOST_COST ? cost : MOST_COST
@@ -82,14 +84,27 @@ export function ledgerRow(requestId: string, seq: number, execution: Execution):
     ttfb_ms: execution.ttfbMs ?? null,
     duration_ms: execution.durationMs ?? null,
     priced_by: price.by,
-    rate_input: String(price.rates.input),
-    rate_output: String(price.rates.output),
-    rate_cache_read: String(price.rates.cacheRead),
-    rate_cache_write_5m: String(price.rates.cacheWrite5m),
-    rate_cache_write_1h: String(price.rates.cacheWrite1h),
-    rate_web_search: String(price.rates.webSearch),
-    cost: String(executionCost(execution)),
+    ...rateColumns(price.rates),
+    cost: String(execution.cost),
   }
+}
+
+/** Rates are worked out once for many executions (known-prices.ts), and so is their text. */
+const textsOfRates = new WeakMap<Rates, LedgerRow>()
+
+function rateColumns(rates: Rates): LedgerRow {
+  const known = textsOfRates.get(rates)
+  if (known !== undefined) return known
+  const made = {
+    rate_input: String(rates.input),
+    rate_output: String(rates.output),
+    rate_cache_read: String(rates.cacheRead),
+    rate_cache_write_5m: String(rates.cacheWrite5m),
+    rate_cache_write_1h: String(rates.cacheWrite1h),
+    rate_web_search: String(rates.webSearch),
+  }
+  textsOfRates.set(rates, made)
+  return made
 }
 
 /** The part of a settlement that speaks of the request; `seen`: this is news of the person. */
@@ -137,5 +152,6 @@ function tokens(count: number | undefined): number {
 
 /** PostgreSQL takes no NUL and no half of a surrogate pair; a text somebody sent may have either. */
 function plain(text: string | undefined, length = MAX_TEXT): string | null {
-  return text === undefined ? null : text.slice(0, length).toWellFormed().replace(/\p{Cc}/gu, '\ufffd')
+  if (text === undefined) return null
+  return text.length <= length && /^[\x20-\x7e]*$/.test(text) ? text : text.slice(0, length).toWellFormed().replace(/\p{Cc}/gu, '\ufffd')
 }

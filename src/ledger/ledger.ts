@@ -6,7 +6,7 @@ import { createWriteQueue, type WriteQueueState } from '../db/write-queue.ts'
 import type { Observe } from '../observe/events.ts'
 import { startRounds } from '../std/rounds.ts'
 import { personKey, type Counter } from './counters.ts'
-import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest, type LedgerRow } from './execution.ts'
+import { ledgerRequest, ledgerRow, type Execution, type LedgerRequest, type LedgerRow } from './execution.ts'
 import { createGroupCommit, TimeoutError } from './group-commit.ts'
 import { admitBatch, forget, holdsOf, makePartitions, markAlive, readCounters, settleBatch, sweepDead, type AdmissionEntry, type AdmissionRow, type CounterSums, type LimitedCounter, type Retention } from './store.ts'
 
@@ -199,7 +199,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
         throw new LedgerUnavailable('unreachable', 'the database does not answer')
       }
       const request = ledgerRequest({ requestId, person, pools, startedAt: new Date() }, { seen: false })
-      const entry = { requestId, counters, held: reserves ? executionCost(conservative) : 0n, conservative: { request, rows: [ledgerRow(requestId, 1, conservative)] } }
+      const entry = { requestId, counters, held: reserves ? conservative.cost : 0n, conservative: { request, rows: [ledgerRow(requestId, 1, conservative)] } }
       running.set(requestId, entry.held)
       try {
         const answer = await admissions.add(entry)
@@ -217,7 +217,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     },
     settle(request, executions) {
       const rows = executions.map((execution, at) => ledgerRow(request.requestId, at + 1, execution))
-      const cost = executions.reduce((sum, execution) => sum + executionCost(execution), 0n)
+      const cost = executions.reduce((sum, execution) => sum + execution.cost, 0n)
       const key = personKey(request.person)
       if (!running.has(request.requestId)) running.set(request.requestId, 0n)
       if (cost > 0n) {

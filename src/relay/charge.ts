@@ -92,7 +92,7 @@ export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Char
       if (bill !== undefined) return bill
       if (answer !== undefined) executions.push(...final(answer.answered, answer.ttfbMs, outcome, usage))
       deps.ledger.settle(request, executions)
-      return (bill = { cost: executions.reduce((sum, one) => sum + executionCost(one), 0n), isEstimated: executions.some(({ usage }) => usage.isEstimated) })
+      return (bill = { cost: executions.reduce((sum, one) => sum + one.cost, 0n), isEstimated: executions.some(({ usage }) => usage.isEstimated) })
     },
   }
 }
@@ -115,7 +115,7 @@ function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged
   const session = headers.get('x-claude-code-session-id') ?? undefined
   const name = catalogModel(model.id)?.id ?? model.id
   return ({ upstream = { name: '', provider: '' }, upstreamModel, upstreamRequestId, usage, status, outcome, at, ttfbMs, durationMs }) =>
-    executionsOf({ upstream, model: name, upstreamModel, at }, usage).map(({ kind, served, usage }) => ({
+    executionsOf({ upstream, model: name, upstreamModel, at }, usage).map(({ kind, served, usage }) => priced({
       kind,
       session,
       client,
@@ -134,6 +134,10 @@ function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged
       durationMs,
       price: pricing.known(served, usage),
     }))
+}
+
+function priced(execution: Omit<Execution, 'cost'>): Execution {
+  return { ...execution, cost: executionCost(execution) }
 }
 
 function limitsOf({ id, contextWindow }: ServedModel) {

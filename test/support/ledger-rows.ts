@@ -1,12 +1,12 @@
 // Executions and requests for tests of the ledger.
-import { ledgerRequest, ledgerRow, type Execution, type LedgerRequest } from '../../src/ledger/execution.ts'
+import { executionCost, ledgerRequest, ledgerRow, type Execution, type LedgerRequest } from '../../src/ledger/execution.ts'
 import { NO_USAGE } from '../../src/pricing/usage.ts'
 
 const RATE = 1_000_000n
 
 /** Costs `cost` nano-dollars: one input token each, at a nano-dollar a token. */
 export function execution(cost: number, changes: Partial<Execution> = {}): Execution {
-  return {
+  const made: Omit<Execution, 'cost'> = {
     kind: 'message',
     session: 'session-1',
     client: 'claude-cli',
@@ -26,6 +26,7 @@ export function execution(cost: number, changes: Partial<Execution> = {}): Execu
     price: { rates: { input: RATE, output: RATE, cacheRead: RATE, cacheWrite5m: RATE, cacheWrite1h: RATE, webSearch: 10_000_000n }, by: 'list' } as Execution['price'],
     ...changes,
   }
+  return { ...made, cost: executionCost(made) }
 }
 
 export const ALICE = { issuer: 'https://idp.example.com', sub: 'alice', email: 'alice@example.com', name: 'Alice', groups: ['engineering', 'staff'] }

@@ -27,7 +27,7 @@ describe('the demonstration', () => {
   })
 
   test('is loaded by the program only when its own command asks for it', async () => {
-    const files = [...(await reachable('main.ts', [STATIC]))]
+    const files = [...(await reachable('run-command.ts', [STATIC]))]
     expect(files).toContain('gateway.ts')
     expect(files.filter((file) => file.startsWith('demo/') || file === 'db/embedded.ts')).toEqual([])
     const main = await Bun.file(join(root, 'main.ts')).text()
