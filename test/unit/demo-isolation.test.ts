@@ -30,8 +30,8 @@ describe('the demonstration', () => {
     const files = [...(await reachable('run-command.ts', [STATIC]))]
     expect(files).toContain('gateway.ts')
     expect(files.filter((file) => file.startsWith('demo/') || file === 'db/embedded.ts')).toEqual([])
-    const main = await Bun.file(join(root, 'main.ts')).text()
-    expect(main.match(/demo\/[a-z-]+\.ts/g)).toEqual(['demo/demo.ts'])
-    expect(/async function demo\([^]*?\n}/.exec(main)?.[0]).toContain("import('./demo/demo.ts')")
+    const program = await Bun.file(join(root, 'run-command.ts')).text()
+    expect(program.match(/demo\/[a-z-]+\.ts/g)).toEqual(['demo/demo.ts'])
+    expect(/async function demo\([^]*?\n}/.exec(program)?.[0]).toContain("import('./demo/demo.ts')")
   })
 })
