@@ -8,7 +8,7 @@ function of(body: object | string, model: Parameters<typeof worstCase>[1] = WIND
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   const scan = scanObject(bytes)
   if (!scan.ok) throw new Error('a test needs JSON')
-  const request = { bytes, members: scan.members }
+  const request = { bytes, members: scan.members, marks: scan.marks }
   return { usage: worstCase(request, model), likelyInput: likelyInput(request, model.window) }
 }
 
