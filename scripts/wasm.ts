@@ -8,8 +8,8 @@ const ROOT = join(import.meta.dir, '..')
 const COMPILER = 'node_modules/assemblyscript/bin/asc.js'
 const SOURCE = 'src/json/wasm/scan.ts'
 export const SCANNER = join(ROOT, 'src/json/wasm/scan.wasm')
-/** Memory is laid out by hand: no allocator, no collector. */
-const FLAGS = ['--runtime', 'stub', '--enable', 'simd', '-O3', '--noAssert']
+/** Memory is laid out by hand: no allocator, no collector. It ends at a gibibyte, in pages of 64 KiB: offsets have a sign. */
+const FLAGS = ['--runtime', 'stub', '--enable', 'simd', '-O3', '--noAssert', '--maximumMemory', '16384']
 
 /** The module's bytes: of the same source and the same compiler always the same. Throws what the compiler says. */
 export async function compileScanner(): Promise<Uint8Array> {

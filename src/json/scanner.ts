@@ -44,8 +44,8 @@ const [HOUR, CACHE_CONTROL, URL, FILE_ID, NESTED_MODEL, MARK_BITS] = [1, 2, 4, 8
 /** Zeros behind the body: whatever is open there ends there, and no byte of a former one is read. */
 const PADDING = 32
 const PAGE_BYTES = 65_536
-/** Memory only grows: what a larger body took goes with the instance. */
-const KEPT_BYTES = 4 * 1024 * 1024
+/** Memory only grows: what a larger body took goes with the instance. Not at once, since new memory costs more than the scan. */
+const [KEPT_BYTES, LARGE_FOR_MS] = [4 * 1024 * 1024, 1000]
 
 let compiled: WebAssembly.Module | undefined
 
@@ -58,13 +58,16 @@ function instantiate(): ScanModule {
 /** Reads bytes that are UTF-8. One instance serves all; one in which anything went wrong serves no other body, and its error is thrown. */
 export function createScanner(newModule: () => ScanModule = instantiate): (bytes: Uint8Array) => Scanned | Refusal {
   let kept: ScanModule | undefined
+  let lettingGo: Timer | undefined
+  const letGo = () => (kept = lettingGo = undefined)
   return (bytes) => {
     const module = kept ?? newModule()
     kept = undefined
     put(module, bytes)
     const result = module.scan(bytes.length)
     const scanned = result < 0 ? (REFUSALS[-1 - result] as Refusal) : { members: locatedIn(module, result >> MARK_BITS), marks: marksOf(result) }
-    if (module.memory.buffer.byteLength <= KEPT_BYTES) kept = module
+    kept = module
+    if (module.memory.buffer.byteLength > KEPT_BYTES) lettingGo ??= setTimeout(letGo, LARGE_FOR_MS).unref()
     return scanned
   }
 }
