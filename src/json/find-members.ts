@@ -1,4 +1,4 @@
-import { isArrayAt, isKey, isObjectAt, newTally, skipScalar, skipSpace, skipString, skipValue, textOf } from './scan.ts'
+import { isArrayAt, isKey, isObjectAt, pastColon, pastComma, skipScalar, skipSpace, skipString, skipValue, textOf } from './scan.ts'
 
 /** A member and the containers it stands in, from the outermost. */
 export interface FoundMember {
@@ -36,7 +36,6 @@ export interface Search {
 export function findMembers(bytes: Uint8Array, open: number, { name, except, most }: Search): FoundMember[] {
   const found: FoundMember[] = []
   const frames: Frame[] = [frameAt(bytes, open)]
-  const tally = newTally()
   let at = skipSpace(bytes, open + 1)
   for (let frame = frames[0]; frame !== undefined && found.length < most; frame = frames.at(-1)) {
     if (isClosing(bytes[at])) {
@@ -49,14 +48,14 @@ export function findMembers(bytes: Uint8Array, open: number, { name, except, mos
     if (frame.isObject) {
       const [start, end] = [at, skipString(bytes, at)]
       Object.assign(frame, { keyStart: start, keyEnd: end })
-      at = skipSpace(bytes, skipSpace(bytes, end) + 1)
+      at = pastColon(bytes, end)
       isSkipped = except.some((other) => isKey(bytes, start, end, other))
       if (!isSkipped && isKey(bytes, start, end, name)) found.push({ path: frames.map((one) => containerOf(bytes, one)), valueStart: at })
     }
     if (!isSkipped && (isObjectAt(bytes, at) || isArrayAt(bytes, at))) {
       frames.push(frameAt(bytes, at))
       at = skipSpace(bytes, at + 1)
-    } else at = pastComma(bytes, isSkipped ? skipValue(bytes, at, tally) : skipScalar(bytes, at))
+    } else at = pastComma(bytes, isSkipped ? skipValue(bytes, at) : skipScalar(bytes, at))
   }
   return found
 }
@@ -71,9 +70,4 @@ function containerOf(bytes: Uint8Array, { open, isObject, keyStart, keyEnd, item
 
 function isClosing(byte: number | undefined): boolean {
   return byte === 0x7d || byte === 0x5d
-}
-
-function pastComma(bytes: Uint8Array, from: number): number {
-  const at = skipSpace(bytes, from)
-  return bytes[at] === 0x2c ? skipSpace(bytes, at + 1) : at
 }

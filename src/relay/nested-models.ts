@@ -2,18 +2,15 @@
 // else the API may come to take one. What runs on the company's account has to be the person's to use. Pure.
 import { GatewayError } from '../errors.ts'
 import { findMembers, type FoundMember } from '../json/find-members.ts'
-import { fieldsOf, isArrayAt, isStringAt, itemsOf, stringAt, type JsonObject } from '../json/scan.ts'
-import { bufferOf } from '../std/buffer-of.ts'
+import { fieldsOf, isArrayAt, isStringAt, itemsOf, stringAt, type JsonObject, type MarkedObject } from '../json/scan.ts'
 
 /** Lists whose items run a model: themselves, or by a member `model`. */
 const LISTS = ['fallbacks', 'tools']
-/** What is in these is the person's or their tools' own, and means nothing to the API. */
+/** What is in these is the person's or their tools' own, and means nothing to the API. The first two are passed over by the mark `nestedModel` as well. */
 const OTHERS_WORDS = ['input', 'input_schema', 'input_examples', 'output_schema', 'output_examples', 'schema', 'tags', 'classifier_context']
 /** More than any request has reason for, few enough to be judged one by one. */
 const MOST = 1000
-const MODEL = Buffer.from('"model"')
-/** An escape of a letter of the name, with which a search for the letters does not find it. */
-const ESCAPE = Buffer.from('\\u006')
+const BRACE_OPEN = 0x7b
 
 export interface NestedModel {
   /** As errors name it: `fallbacks.0.model`. */
@@ -25,8 +22,9 @@ export interface NestedModel {
 }
 
 /** Every model that is named so. Where a name is given twice, both count. Throws GatewayError `invalid_request` where there are more than a thousand. */
-export function nestedModels({ bytes, members }: JsonObject): readonly NestedModel[] {
-  return limited([...limited(fallbacksByName(bytes, members)), ...modelMembers(bytes, members)])
+export function nestedModels({ bytes, members, marks }: MarkedObject): readonly NestedModel[] {
+  // Few requests name a second model: the walk costs as much as all that had to be done to check the body.
+  return limited([...limited(fallbacksByName(bytes, members)), ...(marks.nestedModel ? modelMembers(bytes, members) : [])])
 }
 
 function fallbacksByName(bytes: Uint8Array, members: JsonObject['members']): NestedModel[] {
@@ -35,12 +33,9 @@ function fallbacksByName(bytes: Uint8Array, members: JsonObject['members']): Nes
   )
 }
 
-/** Few requests name a second model: a native search costs microseconds, the walk a hundred times that. */
 function modelMembers(bytes: Uint8Array, members: JsonObject['members']): NestedModel[] {
   const own = members.filter(({ name }) => name === 'model').length
-  const body = bufferOf(bytes)
-  if (count(body, MODEL, own + 1) <= own && !body.includes(ESCAPE)) return []
-  const found = findMembers(bytes, body.indexOf('{'), { name: 'model', except: OTHERS_WORDS, most: own + MOST + 1 })
+  const found = findMembers(bytes, bytes.indexOf(BRACE_OPEN), { name: 'model', except: OTHERS_WORDS, most: own + MOST + 1 })
   const isRecord = recordsIn(bytes)
   return limited(found.filter(({ path }) => path.length > 1)).flatMap(({ path, valueStart }) => {
     if (!isStringAt(bytes, valueStart) || isRecord(path)) return []
@@ -68,10 +63,4 @@ function recordsIn(bytes: Uint8Array): (path: FoundMember['path']) => boolean {
     known.set(block.open, isRecord)
     return isRecord
   }
-}
-
-function count(body: Buffer, sought: Buffer, most: number): number {
-  let times = 0
-  for (let at = body.indexOf(sought); at >= 0 && times < most; at = body.indexOf(sought, at + sought.length)) times++
-  return times
 }

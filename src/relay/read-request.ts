@@ -1,9 +1,9 @@
 // A Messages request as far as the gateway has to understand it.
 import { GatewayError } from '../errors.ts'
 import { readBytes } from '../http/body.ts'
-import { memberOf, scanObject, textOf, type JsonObject, type Member } from '../json/scan.ts'
+import { memberOf, scanObject, textOf, type MarkedObject, type Member } from '../json/scan.ts'
 
-export interface MessagesRequest extends JsonObject {
+export interface MessagesRequest extends MarkedObject {
   /** As the client spells it. */
   readonly model: string
   readonly stream: boolean
@@ -19,7 +19,7 @@ export async function readMessagesRequest(request: Request, maxBytes: number, ar
   arrived()
   const scan = scanObject(bytes)
   if (!scan.ok) throw new GatewayError('invalid_request', REASONS[scan.reason])
-  return { bytes, members: scan.members, model: readModel(bytes, scan.members), stream: isTrue(bytes, memberOf(scan.members, 'stream')) }
+  return { bytes, members: scan.members, marks: scan.marks, model: readModel(bytes, scan.members), stream: isTrue(bytes, memberOf(scan.members, 'stream')) }
 }
 
 function readModel(bytes: Uint8Array, members: readonly Member[]): string {

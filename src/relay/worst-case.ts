@@ -1,5 +1,5 @@
 // What a request can come to before anybody has counted its tokens. Pure.
-import { memberOf, textOf, type JsonObject } from '../json/scan.ts'
+import { memberOf, textOf, type JsonObject, type MarkedObject } from '../json/scan.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
 import { bufferOf } from '../std/buffer-of.ts'
 
@@ -9,12 +9,7 @@ const LIKELY_BYTES_PER_TOKEN = 4
 /** Of a model that nobody has described. */
 const MOST_INPUT = 1_000_000
 const MOST_OUTPUT = 128_000
-const [QUOTE, SPACE, MAX_WORD] = [0x22, 0x20, 32]
-const HOUR = Buffer.from('"1h"')
-const CACHE_CONTROL = Buffer.from('cache_control')
-const ESCAPE = Buffer.from('\\u00')
-/** Of documents and images that the upstream fetches. Within a text the quotes would be escaped. */
-const [URL_WORD, FILE_ID, COLON] = [Buffer.from('"url"'), Buffer.from('"file_id"'), 0x3a]
+const [QUOTE, MAX_WORD] = [0x22, 32]
 const DATA = Buffer.from('"data":"')
 const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
 
@@ -23,34 +18,22 @@ const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
  * and write. The input may all be written to the cache, for as long as the request says somewhere; what it names instead of
  * holding may fill the window. What tools of the server add, and a dearer model that it falls back to, is not in it.
  */
-export function worstCase(request: JsonObject, { window = MOST_INPUT, maxOutput = MOST_OUTPUT }: { window?: number | undefined; maxOutput?: number | undefined }): Usage {
-  const bytes = bufferOf(request.bytes)
-  const input = fetchesSomething(bytes) ? window : Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
-  // A name may be spelled with escapes.
-  const ttl = bytes.includes(HOUR) || bytes.includes(ESCAPE) ? 'hour' : bytes.includes(CACHE_CONTROL) ? 'minutes' : undefined
+export function worstCase(request: MarkedObject, { window = MOST_INPUT, maxOutput = MOST_OUTPUT }: { window?: number | undefined; maxOutput?: number | undefined }): Usage {
+  const { bytes, marks } = request
+  // A source is of type `url`, or a file is named by its id. A tool may have an argument `url`: that is a key, not a value.
+  const isFetched = marks.url || marks.fileId
+  const input = isFetched ? window : Math.min(window, Math.ceil(bytes.length / LEAST_BYTES_PER_TOKEN))
+  const ttl = marks.hour ? 'hour' : marks.cacheControl ? 'minutes' : undefined
   return {
     ...NO_USAGE,
     input: ttl === undefined ? input : undefined,
     cacheWrite5m: ttl === 'minutes' ? input : undefined,
     cacheWrite1h: ttl === 'hour' ? input : undefined,
-    output: Math.min(maxOutput, maxTokens(bytes, request) ?? maxOutput),
+    output: Math.min(maxOutput, maxTokens(request) ?? maxOutput),
     speed: word(request, 'speed'),
     inferenceGeo: word(request, 'inference_geo'),
     isEstimated: true,
   }
-}
-
-/** A source is of type `url`, or a file is named by its id. A tool may have an argument `url`: that is a key, not a value. */
-function fetchesSomething(bytes: Buffer): boolean {
-  for (let at = bytes.indexOf(URL_WORD); at >= 0; at = bytes.indexOf(URL_WORD, at + URL_WORD.length)) if (bytes[lastBefore(bytes, at)] === COLON) return true
-  return bytes.includes(FILE_ID)
-}
-
-/** The place of the last byte that is no white space. */
-function lastBefore(bytes: Buffer, end: number): number {
-  let at = end - 1
-  while (at >= 0 && (bytes[at] as number) <= SPACE) at--
-  return at
 }
 
 /** Tokens that a prompt probably has: its text by the byte, each image or document that it holds as a page or two. */
@@ -74,8 +57,8 @@ function word(request: JsonObject, name: string): string | undefined {
   return member !== undefined && request.bytes[member.valueStart] === QUOTE && member.end - member.valueStart < MAX_WORD ? textOf(request.bytes, member.valueStart, member.end) : undefined
 }
 
-function maxTokens(bytes: Buffer, request: JsonObject): number | undefined {
-  const member = memberOf(request.members, 'max_tokens')
-  const value = member && Number(bytes.toString('latin1', member.valueStart, member.end))
+function maxTokens({ bytes, members }: JsonObject): number | undefined {
+  const member = memberOf(members, 'max_tokens')
+  const value = member && Number(bufferOf(bytes, member.valueStart, member.end).toString('latin1'))
   return Number.isSafeInteger(value) && (value as number) >= 0 ? value : undefined
 }

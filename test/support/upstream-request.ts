@@ -1,17 +1,17 @@
 // Upstreams and requests to them where no network is needed: what is sent, and what is made of an answer.
 import * as v from 'valibot'
-import { scanObject, type JsonObject } from '../../src/json/scan.ts'
+import { scanObject, type MarkedObject } from '../../src/json/scan.ts'
 import { upstreamSchema } from '../../src/upstream/config.ts'
 import { createUpstreams } from '../../src/upstream/create-upstreams.ts'
 import type { UpstreamDeps } from '../../src/upstream/deps.ts'
 import type { Surface, Upstream, UpstreamRequest } from '../../src/upstream/upstream.ts'
 
 /** Throws for what is no JSON object. */
-export function jsonObject(document: object | string): JsonObject {
+export function jsonObject(document: object | string): MarkedObject {
   const bytes = new TextEncoder().encode(typeof document === 'string' ? document : JSON.stringify(document))
   const scan = scanObject(bytes)
   if (!scan.ok) throw new Error(`the test document is no JSON object: ${scan.reason}`)
-  return { bytes, members: scan.members }
+  return { bytes, members: scan.members, marks: scan.marks }
 }
 
 export interface RequestOptions {

@@ -8,7 +8,7 @@ function of(body: object | string, model: Parameters<typeof worstCase>[1] = WIND
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   const scan = scanObject(bytes)
   if (!scan.ok) throw new Error('a test needs JSON')
-  const request = { bytes, members: scan.members }
+  const request = { bytes, members: scan.members, marks: scan.marks }
   return { usage: worstCase(request, model), likelyInput: likelyInput(request, model.window) }
 }
 
@@ -42,8 +42,11 @@ test.each([
   // Nothing is fetched for an argument of that name, nor for a text that speaks of it.
   [{ tools: [{ input_schema: { properties: { url: { type: 'string' }, kind: { enum: ['url', 'text'] } }, required: ['url'] } }] }, { input: 40 }],
   [{ content: 'use {"type":"url","file_id":1}' }, { input: 17 }],
-  // What is spelled with escapes may be anything.
+  // A word may be spelled with escapes, and one that is no name of the API's means nothing.
   ['{"cache\\u005fcontrol":{"ttl":"\\u0031h"}}', { cacheWrite1h: 14 }],
+  ['{"cache\\u005fcontrol":{}}', { cacheWrite5m: 9 }],
+  ['{"source":{"type":"u\\u0072l"}}', { input: 200_000 }],
+  ['{"content":"\\u001b[31m of cache_control, \\u0031h"}', { input: 17 }],
 ])('%#: what a request names and does not hold, and what it hides, is as dear as can be', (body, usage) => {
   expect(of(body).usage).toMatchObject(usage)
 })
