@@ -57,6 +57,7 @@ import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
 import { limitsOf, namesGroup } from './spend/limits-of.ts'
 import { createFacts } from './status/facts.ts'
+import { watchLosses } from './status/recent-losses.ts'
 import { createTelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -148,13 +149,15 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     ...(trail === undefined ? [] : trailMetrics(trail.state(), parts.nowMs())),
   ]
 
+  const losses = watchLosses(parts)
+  cleanUp.push(losses.stop)
   const reports = createReportDatabases(store.reports)
   const app = createApp({
     observe,
     public: { isReady: health.isReady, version, metrics },
     status: {
       ...{ isReady: health.isReady, pageSignIn: parts.pageSignIn, admin: config.admin, requireAdmin: parts.requireAdmin, observe },
-      facts: createFacts({ ...parts, health, store, trail, logLevel, version, configFile: options.configFile }),
+      facts: createFacts({ ...parts, health, store, trail, losses: losses.look, logLevel, version, configFile: options.configFile }),
       ...{ db: store.db, logLevel, isStored: config.audit.store, tell, now: parts.now },
     },
     oauth: parts.oauth,

@@ -108,6 +108,19 @@ describe('verbose readiness', () => {
     expect(facts.verdict).toMatch(/^Ready, but \d+ things need attention\.$/)
   })
 
+  test('says of exports that a collector did not get that they are lost, and since when', async () => {
+    collector.enqueue(() => new Response('no', { status: 400 }))
+    const replica = await world.replica()
+    await replica.post('/v1/metrics', { resourceMetrics: [{}] }, token)
+    await until(async () => (await verbose(replica)).facts.collectors[0].lost === 1)
+    // What comes later does not take it back.
+    await replica.post('/v1/metrics', { resourceMetrics: [{}] }, token)
+    await until(async () => (await verbose(replica)).facts.collectors[0].delivered === 1)
+    const { facts } = await verbose(replica)
+    expect(facts.collectors).toMatchObject([{ delivered: 1, lost: 1, lost_seconds_ago: expect.any(Number) }])
+    expect(facts.troubles).toEqual([expect.stringMatching(/^Collector \S+ has lost one export since the start, the last one \d+ s ago$/)])
+  })
+
   test('says that the store is away, for how long, and how long the gateway bears it, and then that it is back', async () => {
     const seen = await signIn('alice')
     expect((await troubled.get('/status', undefined, { cookie: seen.cookie })).status).toBe(200)
