@@ -250,7 +250,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
     observe,
     now,
   }
-  const pageSignIn = createPageSignIn({ ...signIn, isRevoked: revocations.isRevoked, nowMs })
+  const pageSignIn = createPageSignIn({ ...signIn, revocations, nowMs })
   const oauth: OAuthDeps = {
     ...signIn,
     session: config.session,

@@ -147,6 +147,8 @@ describe('verbose readiness', () => {
 
     proxy.set('pass')
     await until(async () => (await verbose(troubled)).facts.store.reachable === true)
+    // The store never heard of it, and the cookie opens nothing here all the same.
+    expect(textOf(await (await troubled.get('/status', undefined, { cookie: leaver.cookie })).text())).toContain('Sign in with your organisation')
     // Signed out elsewhere, it is over here, too.
     await seen.browser.submit(`${statusUrl()}/sign-out`, {})
     expect(textOf(await (await troubled.get('/status', undefined, { cookie: seen.cookie })).text())).toContain('Sign in with your organisation')
