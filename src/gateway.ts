@@ -56,7 +56,7 @@ import { NO_LIMITS } from './spend/limit.ts'
 import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
 import { limitsOf, namesGroup } from './spend/limits-of.ts'
-import { createFacts } from './status/facts.ts'
+import { createFacts, type Machine } from './status/facts.ts'
 import { watchLosses } from './status/recent-losses.ts'
 import { createTelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
@@ -85,6 +85,8 @@ export interface GatewayOptions {
   ledgerTiming?: Partial<LedgerTiming>
   /** That the configuration was read from. */
   configFile?: { readonly path: string; readonly sha256: string }
+  /** Where it runs. */
+  machine?: Machine
   /** What the process takes of the machine now. */
   usage?: () => ProcessUsage
 }
@@ -157,7 +159,7 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     public: { isReady: health.isReady, version, metrics },
     status: {
       ...{ isReady: health.isReady, pageSignIn: parts.pageSignIn, admin: config.admin, requireAdmin: parts.requireAdmin, observe },
-      facts: createFacts({ ...parts, health, store, trail, losses: losses.look, logLevel, version, configFile: options.configFile }),
+      facts: createFacts({ ...parts, health, store, trail, losses: losses.look, logLevel, version, machine: options.machine, configFile: options.configFile }),
       ...{ db: store.db, logLevel, isStored: config.audit.store, tell, now: parts.now },
     },
     oauth: parts.oauth,

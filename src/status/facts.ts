@@ -74,9 +74,17 @@ export interface AlertFacts {
   trouble?: string
 }
 
+/** The machine and the process, as far as the program was told; where `kill` finds it. */
+export interface Machine {
+  readonly host: string
+  readonly pid: number
+}
+
 export interface GatewayFacts {
   ready: boolean
   version: string
+  /** Who answers. `id`: of the process, in `gateway_process`; another one after each start. */
+  replica: { id: string } & Partial<Machine>
   /** RFC 3339. */
   taken_at: string
   uptime_seconds: number
@@ -102,7 +110,7 @@ export interface FactSources {
   store: Pick<Store, 'pools' | 'schema'>
   relyingParty: Pick<RelyingParty, 'state'>
   relay: Pick<Relay, 'lanes' | 'activeRequests'>
-  ledger: Pick<Ledger, 'state'>
+  ledger: Pick<Ledger, 'state' | 'processId'>
   trail: Pick<Trail, 'state' | 'isBlocking'> | undefined
   telemetry: Pick<TelemetryRelay, 'reports'>
   alerts: Pick<Alerts, 'reports'> | undefined
@@ -110,6 +118,7 @@ export interface FactSources {
   revocations: Pick<Revocations, 'ageMs'>
   logLevel: Pick<LogLevel, 'state'>
   version: string
+  machine: Machine | undefined
   configFile: { readonly path: string; readonly sha256: string } | undefined
   now: () => Date
   /** Monotonic, in milliseconds. */
@@ -118,7 +127,7 @@ export interface FactSources {
 
 /** What is known at the moment of each call. `createFacts` itself is the start that uptime counts from. */
 export function createFacts(sources: FactSources): () => GatewayFacts {
-  const { health, relyingParty, relay, ledger, trail, telemetry, alerts, losses, revocations, logLevel, version, configFile, now, nowMs } = sources
+  const { health, relyingParty, relay, ledger, trail, telemetry, alerts, losses, revocations, logLevel, version, machine, configFile, now, nowMs } = sources
   const startedMs = performance.now()
   const loadedAt = now().toISOString()
   return () => {
@@ -126,6 +135,7 @@ export function createFacts(sources: FactSources): () => GatewayFacts {
     return {
       ready: health.isReady(),
       version,
+      replica: { id: ledger.processId, ...machine },
       taken_at: new Date(wallMs).toISOString(),
       uptime_seconds: seconds(performance.now() - startedMs),
       draining: health.state().isDraining,

@@ -77,6 +77,16 @@ describe('verbose readiness', () => {
     expect(facts.idp.trouble).toBeUndefined()
   })
 
+  test('names the replica that answers: its machine and process, and its process as the database knows it', async () => {
+    const other = await world.replica()
+    const [{ facts: one }, { facts: two }] = [await verbose(), await verbose(other)]
+    expect([one.replica, two.replica]).toEqual([one, two].map(() => ({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), host: 'replica.test', pid: 7 })))
+    expect(one.replica.id).not.toBe(two.replica.id)
+    const known = (await world.database.sql`select id::text from gateway_process`).map(({ id }) => id)
+    expect(known).toEqual(expect.arrayContaining([one.replica.id, two.replica.id]))
+    await other.stop()
+  })
+
   test('asks neither the provider, nor an upstream, nor the store', async () => {
     const [asked, { facts: before }] = [world.upstream.requests.length, await verbose()]
     const answers = await Promise.all(Array.from({ length: 50 }, () => verbose()))
@@ -191,7 +201,7 @@ describe('the page', () => {
     expect(text.indexOf(facts.verdict)).toBeLessThan(text.indexOf('Store'))
     for (const part of [
       `gatehouse ${facts.version}`, facts.verdict, `Schema ${facts.store.schema}`, 'of 5 · reports 0 of 2', `Issuer ${world.idp.issuer}`, 'anthropic', 'from the configuration', facts.collectors[0].name, 'Usage ledger', 'Audit trail',
-      `File test.yaml SHA-256 ${facts.config.sha256}`, 'Log level info', 'Look again', '/readyz?verbose=1',
+      `File test.yaml SHA-256 ${facts.config.sha256}`, 'Log level info', `Replica ${facts.replica.id}`, 'on replica.test, process 7', 'Look again', '/readyz?verbose=1',
     ]) expect(text).toContain(part)
   })
 
@@ -206,7 +216,7 @@ describe('the page', () => {
   test('is refused to somebody who is signed in and no administrator: nothing is shown, and that is in the audit log', async () => {
     const { page, cookie } = await signIn('bob')
     expect(page.status).toBe(403)
-    for (const word of ['0.1.0', world.idp.issuer, 'anthropic', 'engineering', 'test.yaml']) expect(page.text.replace(/<style>[\s\S]*<\/style>/, '')).not.toContain(word)
+    for (const word of ['0.1.0', world.idp.issuer, 'anthropic', 'engineering', 'test.yaml', 'replica.test']) expect(page.text.replace(/<style>[\s\S]*<\/style>/, '')).not.toContain(word)
     expect(await world.gateway.saw('admin.denied', ({ path }) => path === '/status')).toMatchObject({ actor: 'oidc:bob', method: 'GET', client_ip: '127.0.0.1', request_id: expect.any(String) })
     // What they may see they see without another sign-in.
     expect(textOf(await (await world.gateway.get('/me', undefined, { cookie })).text())).toContain('bob@example.com')

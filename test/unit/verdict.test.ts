@@ -7,7 +7,7 @@ import type { UpstreamConfig } from '../../src/upstream/config.ts'
 
 const UPSTREAM: GatewayFacts['upstreams'][number] = { name: 'bedrock', provider: 'bedrock', priority: 0, weight: 1, in_flight: 0, breakers: [], requests: { succeeded: 3, failed: 0, undecided: 0 }, left_out: [] }
 const WELL: GatewayFacts = {
-  ready: true, version: '1', taken_at: '2026-08-01T00:00:00.000Z', uptime_seconds: 1, draining: false, requests_in_flight: 0,
+  ready: true, version: '1', replica: { id: 'r' }, taken_at: '2026-08-01T00:00:00.000Z', uptime_seconds: 1, draining: false, requests_in_flight: 0,
   store: { reachable: true, grace_seconds: 30, schema: '0001', pools: [] },
   idp: { issuer: 'https://idp.example.com', discovery_read_seconds_ago: 9, answered_seconds_ago: 9, answers: true },
   upstreams: [UPSTREAM],
