@@ -27,7 +27,7 @@ beforeAll(async () => {
       { name: 'first', provider: 'anthropic', base_url: world.upstream.url, auth: { api_key: 'sk-upstream-canary' } },
       { name: 'second', provider: 'vertex', region: 'europe-west1', project_id: 'acme', base_url: world.upstream.url, auth: { service_account_json: '/nowhere/key.json' } },
     ],
-    telemetry: { forward_to: [{ url: 'http://127.0.0.1:9/otlp' }] },
+    telemetry: { forward_to: [{ url: 'http://127.0.0.1:9/a-tenant-canary/otlp' }] },
   })
 }, 30_000)
 afterAll(async () => {
@@ -116,6 +116,9 @@ describe('verbose readiness', () => {
     const { facts } = await verbose(troubled)
     expect(facts.collectors).toMatchObject([{ name: '127.0.0.1:9', delivered: 0, held: 1, trouble: expect.stringContaining('ECONNREFUSED'), trouble_seconds: expect.any(Number) }])
     expect(facts.verdict).toMatch(/^Ready, but \d+ things need attention\.$/)
+    // With some vendors the path is the secret.
+    const page = await (await troubled.get('/status', undefined, { 'x-api-key': READ_KEY })).text()
+    expect([page.includes('127.0.0.1:9'), page.includes('canary'), JSON.stringify(facts).includes('canary')]).toEqual([true, false, false])
   })
 
   test('says of exports that a collector did not get that they are lost, and since when', async () => {
@@ -240,6 +243,18 @@ describe('the page', () => {
     const { cookie } = await signIn('alice')
     const response = await world.gateway.get('/status', undefined, headers(cookie))
     expect([response.status, (await response.text()).includes('Upstreams and credentials')]).toEqual([status, status === 200])
+  })
+
+  test('takes no user and password: a proxy’s own are nobody’s sign-in, and keep nobody out', async () => {
+    const { cookie } = await signIn('alice')
+    const basic = (text: string) => ({ authorization: `Basic ${btoa(text)}` })
+    for (const text of ['alice:secret', `ops:${WRITE_KEY}`, `${READ_KEY}:`, `:${token}`]) {
+      const page = await world.gateway.get('/status', undefined, basic(text))
+      expect([page.status, textOf(await page.text())]).toEqual([200, expect.stringContaining('Sign in with your organisation')])
+      expect((await world.gateway.get('/readyz?verbose=1', undefined, basic(text))).status).toBe(401)
+    }
+    const page = await world.gateway.get('/status', undefined, { ...basic('proxy:secret'), cookie })
+    expect([page.status, textOf(await page.text())]).toEqual([200, expect.stringContaining('Upstreams and credentials')])
   })
 
   test('has a cookie that opens no API: neither verbose readiness nor the log', async () => {
