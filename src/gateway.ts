@@ -58,7 +58,8 @@ import { NO_LIMITS } from './spend/limit.ts'
 import { createLimitList } from './spend/limit-list.ts'
 import { startLimitSweep } from './spend/limit-sweep.ts'
 import { namesGroup } from './spend/limits-of.ts'
-import { createFacts } from './status/facts.ts'
+import { createFacts, type Machine } from './status/facts.ts'
+import { watchLosses } from './status/recent-losses.ts'
 import { startRounds } from './std/rounds.ts'
 import { createTelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
@@ -87,6 +88,8 @@ export interface GatewayOptions {
   ledgerTiming?: Partial<LedgerTiming>
   /** That the configuration was read from. */
   configFile?: { readonly path: string; readonly sha256: string }
+  /** Where it runs. */
+  machine?: Machine
   /** What the process takes of the machine now. */
   usage?: () => ProcessUsage
 }
@@ -154,13 +157,15 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
     ...(trail === undefined ? [] : trailMetrics(trail.state(), parts.nowMs())),
   ]
 
+  const losses = watchLosses(parts)
+  cleanUp.push(losses.stop)
   const reports = createReportDatabases(store.reports)
   const app = createApp({
     observe,
     public: { isReady: health.isReady, version, metrics },
     status: {
       ...{ isReady: health.isReady, pageSignIn: parts.pageSignIn, admin: config.admin, requireAdmin: parts.requireAdmin, observe },
-      facts: createFacts({ ...parts, health, store, trail, logLevel, version, configFile: options.configFile }),
+      facts: createFacts({ ...parts, health, store, trail, losses: losses.look, logLevel, version, machine: options.machine, configFile: options.configFile }),
       ...{ db: store.db, logLevel, isStored: config.audit.store, tell, now: parts.now },
     },
     oauth: parts.oauth,
@@ -253,7 +258,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
     observe,
     now,
   }
-  const pageSignIn = createPageSignIn({ ...signIn, isRevoked: revocations.isRevoked, nowMs })
+  const pageSignIn = createPageSignIn({ ...signIn, revocations, nowMs })
   const oauth: OAuthDeps = {
     ...signIn,
     session: config.session,

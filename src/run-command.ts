@@ -1,4 +1,5 @@
 // What each command does: environment, signals, exit codes. Loaded once the environment is right (main.ts).
+import { hostname } from 'node:os'
 import { version } from '../package.json'
 import { verifyAudit } from './audit/verify.ts'
 import { checkConfig, exampleConfig, printConfig, type Outcome } from './config/commands.ts'
@@ -68,7 +69,7 @@ async function serve(configPath: string, dropped: readonly string[]): Promise<vo
   observe(loaded)
   for (const message of [...warnings, ...laterFeatures(config)]) observe({ op: 'warn', message })
   const proxyUrl = process.env[PROXY_VARIABLE]
-  await running(createGateway({ config, observe, logLevel, earlier: [loaded], allowLoopback: allowsLoopback(), proxyUrl, environment: process.env, configFile: { path: configPath, sha256 }, usage }), observe)
+  await running(createGateway({ config, observe, logLevel, earlier: [loaded], allowLoopback: allowsLoopback(), proxyUrl, environment: process.env, configFile: { path: configPath, sha256 }, machine: { host: hostname(), pid: process.pid }, usage }), observe)
 }
 
 async function demo(options: { port: number | undefined; directory: string | undefined }): Promise<void> {

@@ -33,6 +33,8 @@ export interface Ledger {
   /** Resolves when everything settled so far is written; false when `limitMs` have passed before. */
   flush(limitMs: number): Promise<boolean>
   state(): LedgerState
+  /** Of this process, as `gateway_process` knows it. */
+  readonly processId: string
   stop(): Promise<void>
 }
 
@@ -191,6 +193,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   const housekeeping = startRounds(HOUSEKEEPING_MS, () => makePartitions(db).then(() => forget(db, retention)), housekeepingFailed)
 
   return {
+    processId,
     async admit({ requestId, person, pools, counters, reserves, conservative }) {
       if (queue.state.waiting >= mostWaiting) throw new LedgerUnavailable('full', `${mostWaiting} settlements wait for the database`)
       // One asks on behalf of all whether the database is back; the others do not wait for it.

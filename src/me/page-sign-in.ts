@@ -13,13 +13,15 @@ import { isSameOrigin } from '../oauth/same-origin.ts'
 import { insertPageAttempt } from '../oauth/store.ts'
 import { isProviderTrouble } from '../oidc/refusal.ts'
 import type { SignInOutcome } from '../oidc/relying-party.ts'
+import type { Revocations } from '../session/revocations.ts'
+import { createLeftHere, type LeftHere } from './left-here.ts'
 import { asSignedInPage, awayPage, crossSitePage, pageAt, signedOutHerePage, signInPage, type SignedInPage } from './pages.ts'
 import { createRememberedSessions, type RememberedSessions } from './remembered-sessions.ts'
 import { endPageSession, findPageSession, insertPageSession, type PageSession } from './store.ts'
 
 export interface PageSignInDeps extends Pick<OAuthDeps, 'publicUrl' | 'relyingParty' | 'sealer' | 'formActionOrigins' | 'rateLimits' | 'observe' | 'now'> {
   db: Database
-  isRevoked: (sid: string) => boolean
+  revocations: Pick<Revocations, 'isRevoked' | 'add'>
   /** Monotonic, in milliseconds. */
   nowMs: () => number
 }
@@ -46,6 +48,7 @@ interface Parts extends PageSignInDeps {
   signIns: RateLimit
   looks: RateLimit
   remembered: RememberedSessions
+  left: LeftHere
 }
 
 export function createPageSignIn(deps: PageSignInDeps): PageSignIn {
@@ -55,7 +58,8 @@ export function createPageSignIn(deps: PageSignInDeps): PageSignIn {
     own: cookie('gatehouse-me', deps.publicUrl.startsWith('https:')),
     signIns: createRateLimit({ max, windowSeconds }),
     looks: createRateLimit({ max: max * LOOKS_PER_SIGN_IN, windowSeconds }),
-    remembered: createRememberedSessions(deps.isRevoked, deps.nowMs),
+    remembered: createRememberedSessions(deps.revocations.isRevoked, deps.nowMs),
+    left: createLeftHere(SESSION_SECONDS, deps.nowMs),
   }
   return {
     require: (request, page, isAllowed = () => true) => requireSession(parts, request, page, isAllowed),
@@ -72,19 +76,26 @@ async function requireSession(parts: Parts, request: Request, page: SignedInPage
   const key = addressKey(contextOf(request).clientIp)
   const verdict = parts.looks(key, parts.now().getTime())
   if (!verdict.ok) return tooManyPage(verdict.retryAfterSeconds)
-  const session = await findSession(parts, hashToken(token), page)
+  const session = await findSession(parts, hashToken(token), page, isAllowed)
   if (session === undefined) return signInPage(page, formAction, { 'set-cookie': parts.own.clear() })
   if (isAllowed(session)) parts.looks.giveBack(key)
   return session
 }
 
-/** Of a browser's token. Throws DatabaseError; where the page shows what is known without the store, only for a browser that this replica has not seen. */
-async function findSession({ db, remembered }: Parts, tokenHash: string, page: SignedInPage): Promise<PageSession | undefined> {
+/**
+ * Of a browser's token. Throws DatabaseError; where the page shows what is known without the store, only for a browser that
+ * this replica has not seen with somebody who may see it: nobody else can drive those out of what is remembered.
+ */
+async function findSession({ db, remembered, left }: Parts, tokenHash: string, page: SignedInPage, isAllowed: (session: PageSession) => boolean): Promise<PageSession | undefined> {
   try {
     const found = await findPageSession(db, tokenHash)
-    if (found === undefined) remembered.forget(tokenHash)
-    else if (!page.needsStore) remembered.found(tokenHash, found.session, found.secondsLeft)
-    return found?.session
+    // Asked afterwards: it may have been left meanwhile.
+    if (found === undefined || left.has(tokenHash)) {
+      remembered.forget(tokenHash)
+      return undefined
+    }
+    if (!page.needsStore && isAllowed(found.session)) remembered.found(tokenHash, found.session, found.secondsLeft)
+    return found.session
   } catch (error) {
     const session = page.needsStore ? undefined : remembered.recall(tokenHash)
     if (session === undefined) throw error
@@ -129,12 +140,21 @@ async function end(parts: Parts, request: Request, page: SignedInPage): Promise<
     return crossSitePage(page)
   }
   const token = parts.own.read(request.headers.get('cookie'))
-  // Before the store is asked: whoever signs out while it is away is signed out here.
-  if (token !== undefined) parts.remembered.forget(hashToken(token))
-  const ended = token === undefined ? undefined : await endPageSession(parts.db, hashToken(token)).catch(notAnswered)
+  const ended = token === undefined ? undefined : await leave(parts, hashToken(token))
   if (ended === 'away') return signedOutHerePage({ 'set-cookie': parts.own.clear() })
   if (ended !== undefined) parts.observe({ evt: 'page.sign_out', ...about, outcome: 'signed_out', ...ended })
   return toPage(parts, page, parts.own.clear())
+}
+
+/** Before the store is asked the cookie is dead here: whoever signs out while it is away is signed out at this replica. */
+async function leave({ db, remembered, left, revocations }: Parts, tokenHash: string): Promise<Awaited<ReturnType<typeof endPageSession>> | 'away'> {
+  const known = remembered.recall(tokenHash)
+  remembered.forget(tokenHash)
+  left.add(tokenHash)
+  const ended = await endPageSession(db, tokenHash).catch(notAnswered)
+  if (ended !== 'away') left.delete(tokenHash)
+  else if (known !== undefined) revocations.add(known.sid)
+  return ended
 }
 
 function notAnswered(error: unknown): 'away' {

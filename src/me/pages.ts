@@ -71,7 +71,7 @@ export function asSignedInPage(page: SignedInPage, deps: Pick<OAuthDeps, 'observ
 
 /** The store did not hear of it. */
 export function signedOutHerePage(headers: Record<string, string>): Response {
-  return message(503, 'Signed out in this browser', html`<p role="status">The gateway cannot reach its store now. This browser is signed out; the session itself ends within the hour.</p>`, headers)
+  return message(503, 'Signed out in this browser', html`<p role="status">The gateway cannot reach its store now. This browser is signed out, and what it held opens nothing here any more; at other replicas it ends within the hour.</p>`, headers)
 }
 
 function link({ path, name }: SignedInPage): Markup {

@@ -1,4 +1,4 @@
-// Browsers that this replica has seen signed in, for the page that has to show when the store is away that it is away. As
+// Browsers that this replica has seen signed in with somebody who may see it, for the page that has to show when the store is away that it is away. As
 // with bearers the last list of revoked sessions stands meanwhile.
 import type { PageSession } from './store.ts'
 

@@ -173,10 +173,10 @@ export const EVENT_DOCS: { readonly [name in EventName]: EventDoc<name> } = {
   },
   'admin.log_level': {
     what: 'The level of the log was changed while the program runs.',
-    when: 'At `PUT /v1/organizations/log_level`, where it is stored before the level changes; by a signal; and when the time of a change is over.',
+    when: 'At `PUT /v1/organizations/log_level`, where it is stored before the level changes; by a signal; when the time of a change is over; and where the event before does not say what holds.',
     person: false,
     fields: {
-      actor: '`admin-key:<id>` or `oidc:<sub>`; `signal:SIGUSR1` or `signal:SIGUSR2`; `gateway` when the time is over.',
+      actor: '`admin-key:<id>` or `oidc:<sub>`; `signal:SIGUSR1` or `signal:SIGUSR2`; `gateway` when the time is over, and when it corrects an event before: `reason` says why.',
       level: '`error`, `warn`, `info` or `debug`, from here on.',
       level_before: 'Until here.',
       until: 'When the change ends by itself, where it does.',

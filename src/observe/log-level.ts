@@ -21,6 +21,10 @@ export interface LogLevel {
   set(level: Level, until?: Date): LevelState
   /** One step to more lines (1) or to fewer (-1); stays where there is none. By a signal, whose name is told. */
   step(by: 1 | -1, signal: string): void
+  /** How many changes there were. Of two counts that differ the level may be the same: it went and came back. */
+  changes(): number
+  /** Runs changes that wait for something one after the other, in the order in which they were asked for. */
+  inTurn<T>(change: () => Promise<T>): Promise<T>
   /** Who hears of changes that nobody made by a call: by signal, or because their time is over. The last one given. */
   tells(observe: Observe): void
 }
@@ -32,8 +36,11 @@ export function createLogLevel(levelAtStart: Level, now: () => Date = () => new 
   let level = levelAtStart
   let passing: { readonly timer: Timer; readonly until: Date; readonly levelAfter: Level } | undefined
   let observe: Observe = () => {}
+  let changes = 0
+  let turn: Promise<unknown> = Promise.resolve()
 
   function lasting(next: Level): void {
+    changes++
     clearTimeout(passing?.timer)
     passing = undefined
     level = next
@@ -69,6 +76,12 @@ export function createLogLevel(levelAtStart: Level, now: () => Date = () => new 
       if (next === undefined) return
       lasting(next)
       tell(`signal:${signal}`, before)
+    },
+    changes: () => changes,
+    inTurn(change) {
+      const done = turn.then(change)
+      turn = done.catch(() => {})
+      return done
     },
     tells: (given) => void (observe = given),
   }

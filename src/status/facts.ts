@@ -13,6 +13,7 @@ import { upstreamReports, type UpstreamReport } from '../relay/upstream-report.t
 import type { Revocations } from '../session/revocations.ts'
 import { collectorFacts, type CollectorFacts } from '../telemetry/collector-facts.ts'
 import type { TelemetryRelay } from '../telemetry/relay.ts'
+import type { LossAges } from './recent-losses.ts'
 
 /** Words, and how long ago they were true. */
 export interface Trouble {
@@ -66,13 +67,24 @@ export interface AuditFacts {
 export interface AlertFacts {
   name: string
   delivered: number
+  /** Since the start. */
   lost: number
+  /** Since the last of it; absent where nothing was. */
+  lost_seconds_ago?: number
   trouble?: string
+}
+
+/** The machine and the process, as far as the program was told; where `kill` finds it. */
+export interface Machine {
+  readonly host: string
+  readonly pid: number
 }
 
 export interface GatewayFacts {
   ready: boolean
   version: string
+  /** Who answers. `id`: of the process, in `gateway_process`; another one after each start. */
+  replica: { id: string } & Partial<Machine>
   /** RFC 3339. */
   taken_at: string
   uptime_seconds: number
@@ -98,13 +110,15 @@ export interface FactSources {
   store: Pick<Store, 'pools' | 'schema'>
   relyingParty: Pick<RelyingParty, 'state'>
   relay: Pick<Relay, 'lanes' | 'activeRequests'>
-  ledger: Pick<Ledger, 'state'>
+  ledger: Pick<Ledger, 'state' | 'processId'>
   trail: Pick<Trail, 'state' | 'isBlocking'> | undefined
   telemetry: Pick<TelemetryRelay, 'reports'>
   alerts: Pick<Alerts, 'reports'> | undefined
+  losses: () => LossAges
   revocations: Pick<Revocations, 'ageMs'>
   logLevel: Pick<LogLevel, 'state'>
   version: string
+  machine: Machine | undefined
   configFile: { readonly path: string; readonly sha256: string } | undefined
   now: () => Date
   /** Monotonic, in milliseconds. */
@@ -113,14 +127,15 @@ export interface FactSources {
 
 /** What is known at the moment of each call. `createFacts` itself is the start that uptime counts from. */
 export function createFacts(sources: FactSources): () => GatewayFacts {
-  const { health, relyingParty, relay, ledger, trail, telemetry, alerts, revocations, logLevel, version, configFile, now, nowMs } = sources
+  const { health, relyingParty, relay, ledger, trail, telemetry, alerts, losses, revocations, logLevel, version, machine, configFile, now, nowMs } = sources
   const startedMs = performance.now()
   const loadedAt = now().toISOString()
   return () => {
-    const [wallMs, monotonicMs] = [now().getTime(), nowMs()]
+    const [wallMs, monotonicMs, lostAgo] = [now().getTime(), nowMs(), losses()]
     return {
       ready: health.isReady(),
       version,
+      replica: { id: ledger.processId, ...machine },
       taken_at: new Date(wallMs).toISOString(),
       uptime_seconds: seconds(performance.now() - startedMs),
       draining: health.state().isDraining,
@@ -130,8 +145,8 @@ export function createFacts(sources: FactSources): () => GatewayFacts {
       upstreams: upstreamReports(relay.lanes(), monotonicMs, wallMs),
       ledger: ledgerFacts(ledger, monotonicMs),
       ...(trail && { audit: trailFacts(trail, monotonicMs) }),
-      collectors: collectorFacts(telemetry.reports()),
-      ...(alerts && { alerts: alerts.reports().map(({ trouble, ...report }) => ({ ...report, ...(trouble !== undefined && { trouble: redact(trouble) }) })) }),
+      collectors: collectorFacts(telemetry.reports(), lostAgo.collectors),
+      ...(alerts && { alerts: alertFacts(alerts, lostAgo.alerts) }),
       revocations: { age_seconds: seconds(revocations.ageMs()) },
       log_level: levelFacts(logLevel),
       config: { ...(configFile && { file: configFile.path, sha256: configFile.sha256 }), loaded_at: loadedAt },
@@ -172,6 +187,13 @@ function ledgerFacts(ledger: FactSources['ledger'], nowMs: number): LedgerFacts 
 function trailFacts(trail: NonNullable<FactSources['trail']>, nowMs: number): AuditFacts {
   const { waiting, oldestMs, lost } = trail.state()
   return { events_waiting: waiting, lag_seconds: lagSeconds(oldestMs, nowMs), lost, blocking: trail.isBlocking() }
+}
+
+function alertFacts(alerts: NonNullable<FactSources['alerts']>, lostAgo: LossAges['alerts']): AlertFacts[] {
+  return alerts.reports().map(({ trouble, ...report }, at) => {
+    const ago = lostAgo[at]
+    return { ...report, ...(ago !== undefined && { lost_seconds_ago: ago }), ...(trouble !== undefined && { trouble: redact(trouble) }) }
+  })
 }
 
 function levelFacts(logLevel: FactSources['logLevel']): GatewayFacts['log_level'] {

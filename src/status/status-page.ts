@@ -20,7 +20,8 @@ export function statusPage({ facts, isSignedIn }: StatusPage): Response {
     title: 'Gateway status',
     isWide: true,
     body: html`<header class="head">
-<div><h1>Gateway status</h1><p class="soft">gatehouse ${version} · up for ${spanShown(uptime)} · ${running === 1 ? '1 request' : `${running} requests`} under way</p></div>
+<div><h1>Gateway status</h1><p class="soft">gatehouse ${version} · up for ${spanShown(uptime)} · ${running === 1 ? '1 request' : `${running} requests`} under way</p>
+${replica(facts.replica)}</div>
 ${isSignedIn && html`<form method="post" action="/status/sign-out"><button type="submit" class="quiet small">Sign out</button></form>`}
 </header>
 ${verdict(facts)}
@@ -49,6 +50,11 @@ function verdict(facts: GatewayFacts): Markup {
   const troubles = troublesOf(facts)
   const kind = !facts.ready ? 'bad' : troubles.length > 0 ? 'warning' : 'good'
   return html`<div class="verdict ${kind}"><p><strong>${verdictOf(facts, troubles)}</strong></p>${troubles.length > 0 && html`<ul>${troubles.map((words) => html`<li>${words.replace(/(\d) (s|min|h|days)\b/g, '$1\u00a0$2')}.</li>`)}</ul>`}</div>`
+}
+
+/** Several share one address: who looks again may meet another. */
+function replica({ id, host, pid }: GatewayFacts['replica']): Markup {
+  return html`<p class="soft">Replica <code class="fine">${id}</code>${host !== undefined && html` on ${host}, process ${pid}`}</p>`
 }
 
 function store({ reachable, away_seconds: away = 0, latency_ms: latency, grace_seconds: grace, schema, pools }: StoreFacts): Markup {

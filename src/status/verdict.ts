@@ -5,6 +5,8 @@ import { isLiving, type UpstreamReport } from '../relay/upstream-report.ts'
 
 /** A queue that the database empties all the time is not older than this. */
 const LAG_SECONDS = 10
+/** What was lost longer ago has been seen, or nobody looks. */
+const LOSS_SECONDS = 3600
 
 /** Each begins with what it is about, and ends without a full stop. Nothing: everything works. */
 export function troublesOf(facts: GatewayFacts): string[] {
@@ -19,7 +21,8 @@ export function troublesOf(facts: GatewayFacts): string[] {
     ...(audit === undefined ? [] : auditTroubles(audit)),
     ...collectors.flatMap(({ name, trouble, trouble_seconds = 0 }) => (trouble === undefined ? [] : [`Collector ${name} has taken no export for ${span(trouble_seconds)}: ${trouble}`])),
     ...alerts.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [`Alerts to ${name}: the last one was not taken: ${trouble}`])),
-    ...[...collectors, ...alerts].flatMap(({ name, lost }) => (lost === 0 ? [] : [`${name} has not got ${lost} of what was meant for it since the start`])),
+    ...collectors.flatMap(({ name, lost, lost_seconds_ago: ago }) => (isRecent(ago) ? [`Collector ${name} has lost ${lost === 1 ? 'one export' : `${lost} exports`} since the start, the last one ${span(ago)} ago`] : [])),
+    ...alerts.flatMap(({ name, lost, lost_seconds_ago: ago }) => (isRecent(ago) ? [`Alerts to ${name}: ${lost} lost since the start, the last one ${span(ago)} ago`] : [])),
     ...(revocations.age_seconds > LAG_SECONDS ? [`The list of revoked sessions is ${span(revocations.age_seconds)} old: one revoked at another replica still works here`] : []),
   ]
 }
@@ -29,6 +32,10 @@ export function verdictOf({ ready }: GatewayFacts, troubles: readonly string[]):
   if (!ready) return 'Not ready.'
   if (troubles.length === 0) return 'Ready. Everything works.'
   return troubles.length === 1 ? 'Ready, but one thing needs attention.' : `Ready, but ${troubles.length} things need attention.`
+}
+
+function isRecent(secondsAgo: number | undefined): secondsAgo is number {
+  return secondsAgo !== undefined && secondsAgo <= LOSS_SECONDS
 }
 
 function storeTroubles({ reachable, away_seconds: away = 0, grace_seconds: grace }: StoreFacts): string[] {

@@ -87,8 +87,10 @@ function guarded(): GuardedFetch {
 
 function create({ keys, assumeRole }: { keys?: AwsKeys; assumeRole?: AssumeRoleConfig } = {}) {
   const observed: Observation[] = []
-  const credentials = createAwsCredentials({ region: REGION, keys, assumeRole }, { name: 'upstream bedrock', fetch: guarded(), environment: process.env, observe: (one) => void observed.push(one), now })
-  return { ...credentials, observed, get: () => credentials.keysFor(ALICE) }
+  /** What an operator is told, one after the other; `well` where an attempt did not fail. */
+  const attempts: string[] = []
+  const credentials = createAwsCredentials({ region: REGION, keys, assumeRole }, { name: 'upstream bedrock', fetch: guarded(), environment: process.env, observe: (one) => void observed.push(one), now, attempted: (trouble) => void attempts.push(trouble?.message ?? 'well') })
+  return { ...credentials, observed, attempts, get: () => credentials.keysFor(ALICE) }
 }
 
 /** The text of the failure, which must be a CredentialError and hold nothing secret. */
@@ -467,6 +469,17 @@ describe('an assumed role', () => {
     expect([await get(), sts.requests.length]).toEqual([next, 2])
   })
 
+  test('that STS refuses is the trouble of the upstream, however well the keys below it are, until it is had', async () => {
+    sts.accounts.push(KEYS)
+    sts.enqueue(() => stsError(403, 'AccessDenied', 'no such role'))
+    const { get, attempts } = create({ keys: KEYS, assumeRole: ROLE })
+    await failureOf(get())
+    expect(attempts).toEqual([expect.stringContaining('AccessDenied')])
+    pass(60)
+    await get()
+    expect(attempts).toEqual([expect.stringContaining('AccessDenied'), 'well'])
+  })
+
   test('reads rotated keys at once when STS refuses the old ones', async () => {
     const rotate = ({ accessKeyId, secretAccessKey }: AwsKeys) => write('credentials', `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`)
     rotate(KEYS)
@@ -519,6 +532,14 @@ describe('a session per person', () => {
     for (const name of names) expect(name).toMatch(/^[\w+=,.@-]{2,64}$/)
     expect(names.filter((name) => !/-[0-9a-f]{12}$/.test(name))).toEqual(['dave@example.com', 'o-brien@example.com'])
     expect(names[3]).toStartWith('o-brien@example.com-')
+  })
+
+  test('that STS refuses to one person is no trouble of the upstream', async () => {
+    sts.enqueue(() => stsError(403, 'AccessDenied', 'not for this name'))
+    const { keysFor, attempts } = create(perPerson)
+    await failureOf(keysFor(ALICE))
+    await keysFor(person('2', 'bob@example.com'))
+    expect(attempts).toEqual(['well'])
   })
 
   test('bears the same name after a restart', async () => {

@@ -6,18 +6,20 @@ import { runDemo } from '../../src/demo/demo.ts'
 import { PEOPLE } from '../../src/demo/people.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import type { AuditEvent, Observation } from '../../src/observe/events.ts'
+import { createLogLevel } from '../../src/observe/log-level.ts'
 import { createBrowser, type Page } from '../support/browser.ts'
 import type { Tokens } from '../support/gateway.ts'
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 
 let gateway: Gateway
+const logLevel = createLogLevel('warn')
 let printed = ''
 const observed: Observation[] = []
 const events = (evt: AuditEvent['evt']) => observed.filter((one) => 'evt' in one && one.evt === evt)
 
 beforeAll(async () => {
-  gateway = await runDemo({ port: 0, observe: (one) => observed.push(one), print: (text) => void (printed += text), wordDelayMs: 0 })
+  gateway = await runDemo({ port: 0, observe: (one) => observed.push(one), logLevel, print: (text) => void (printed += text), wordDelayMs: 0 })
 })
 afterAll(() => gateway.stop())
 
@@ -52,6 +54,18 @@ async function runPrintedLines(shell: string): Promise<{ code: number; out: stri
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
   return { code, out, err }
 }
+
+test('the demonstration says more from a signal on, and that the level was changed is an event of its gateway', async () => {
+  const said = () => observed.filter((one) => 'op' in one && one.op === 'debug')
+  await (await fetch(`${gateway.url}/healthz`)).text()
+  expect(said()).toEqual([])
+  for (let n = 0; n < 2; n++) logLevel.step(1, 'SIGUSR1')
+  expect(events('admin.log_level')).toMatchObject([{ level: 'info', level_before: 'warn' }, { level: 'debug', level_before: 'info' }])
+  await (await fetch(`${gateway.url}/healthz`)).text()
+  while (said().length === 0) await Bun.sleep(1)
+  expect(said()[0]).toMatchObject({ message: expect.stringMatching(/^GET \/healthz: 200 after/) })
+  for (let n = 0; n < 2; n++) logLevel.step(-1, 'SIGUSR2')
+})
 
 describe('what the demonstration prints', () => {
   test.each(['sh', 'bash'])('signs in and streams when its lines are pasted into %s', async (shell) => {

@@ -1,5 +1,6 @@
 // How much the log says, changed while the program runs: by call, by signal, for a while.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { hostname } from 'node:os'
 import { ADMIN, READ_KEY, until, WRITE_KEY } from '../support/admin.ts'
 import { startWorld, type World } from '../support/gateway.ts'
 import { startServing } from '../support/serving-process.ts'
@@ -145,6 +146,9 @@ test('a signal makes the running program say a step more or less, and is in the 
     return program.stderr().slice(before).includes(' debug GET /healthz: 200')
   }
   try {
+    // It says itself where it can be found.
+    const { replica } = (await (await fetch(`${program.url}/readyz?verbose=1`, { headers: { 'x-api-key': READ_KEY } })).json()) as Record<string, any>
+    expect(replica).toEqual({ id: expect.any(String), host: hostname(), pid: program.pid })
     expect(await saysDebug()).toBe(false)
     program.signal('SIGUSR1')
     await until(() => changes().length === 1)

@@ -27,7 +27,7 @@ beforeAll(async () => {
       { name: 'first', provider: 'anthropic', base_url: world.upstream.url, auth: { api_key: 'sk-upstream-canary' } },
       { name: 'second', provider: 'vertex', region: 'europe-west1', project_id: 'acme', base_url: world.upstream.url, auth: { service_account_json: '/nowhere/key.json' } },
     ],
-    telemetry: { forward_to: [{ url: 'http://127.0.0.1:9/otlp' }] },
+    telemetry: { forward_to: [{ url: 'http://127.0.0.1:9/a-tenant-canary/otlp' }] },
   })
 }, 30_000)
 afterAll(async () => {
@@ -77,6 +77,16 @@ describe('verbose readiness', () => {
     expect(facts.idp.trouble).toBeUndefined()
   })
 
+  test('names the replica that answers: its machine and process, and its process as the database knows it', async () => {
+    const other = await world.replica()
+    const [{ facts: one }, { facts: two }] = [await verbose(), await verbose(other)]
+    expect([one.replica, two.replica]).toEqual([one, two].map(() => ({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), host: 'replica.test', pid: 7 })))
+    expect(one.replica.id).not.toBe(two.replica.id)
+    const known = (await world.database.sql`select id::text from gateway_process`).map(({ id }) => id)
+    expect(known).toEqual(expect.arrayContaining([one.replica.id, two.replica.id]))
+    await other.stop()
+  })
+
   test('asks neither the provider, nor an upstream, nor the store', async () => {
     const [asked, { facts: before }] = [world.upstream.requests.length, await verbose()]
     const answers = await Promise.all(Array.from({ length: 50 }, () => verbose()))
@@ -106,6 +116,22 @@ describe('verbose readiness', () => {
     const { facts } = await verbose(troubled)
     expect(facts.collectors).toMatchObject([{ name: '127.0.0.1:9', delivered: 0, held: 1, trouble: expect.stringContaining('ECONNREFUSED'), trouble_seconds: expect.any(Number) }])
     expect(facts.verdict).toMatch(/^Ready, but \d+ things need attention\.$/)
+    // With some vendors the path is the secret.
+    const page = await (await troubled.get('/status', undefined, { 'x-api-key': READ_KEY })).text()
+    expect([page.includes('127.0.0.1:9'), page.includes('canary'), JSON.stringify(facts).includes('canary')]).toEqual([true, false, false])
+  })
+
+  test('says of exports that a collector did not get that they are lost, and since when', async () => {
+    collector.enqueue(() => new Response('no', { status: 400 }))
+    const replica = await world.replica()
+    await replica.post('/v1/metrics', { resourceMetrics: [{}] }, token)
+    await until(async () => (await verbose(replica)).facts.collectors[0].lost === 1)
+    // What comes later does not take it back.
+    await replica.post('/v1/metrics', { resourceMetrics: [{}] }, token)
+    await until(async () => (await verbose(replica)).facts.collectors[0].delivered === 1)
+    const { facts } = await verbose(replica)
+    expect(facts.collectors).toMatchObject([{ delivered: 1, lost: 1, lost_seconds_ago: expect.any(Number) }])
+    expect(facts.troubles).toEqual([expect.stringMatching(/^Collector \S+ has lost one export since the start, the last one \d+ s ago$/)])
   })
 
   test('says that the store is away, for how long, and how long the gateway bears it, and then that it is back', async () => {
@@ -134,6 +160,8 @@ describe('verbose readiness', () => {
 
     proxy.set('pass')
     await until(async () => (await verbose(troubled)).facts.store.reachable === true)
+    // The store never heard of it, and the cookie opens nothing here all the same.
+    expect(textOf(await (await troubled.get('/status', undefined, { cookie: leaver.cookie })).text())).toContain('Sign in with your organisation')
     // Signed out elsewhere, it is over here, too.
     await seen.browser.submit(`${statusUrl()}/sign-out`, {})
     expect(textOf(await (await troubled.get('/status', undefined, { cookie: seen.cookie })).text())).toContain('Sign in with your organisation')
@@ -176,7 +204,7 @@ describe('the page', () => {
     expect(text.indexOf(facts.verdict)).toBeLessThan(text.indexOf('Store'))
     for (const part of [
       `gatehouse ${facts.version}`, facts.verdict, `Schema ${facts.store.schema}`, 'of 5 · reports 0 of 2', `Issuer ${world.idp.issuer}`, 'anthropic', 'from the configuration', facts.collectors[0].name, 'Usage ledger', 'Audit trail',
-      `File test.yaml SHA-256 ${facts.config.sha256}`, 'Log level info', 'Look again', '/readyz?verbose=1',
+      `File test.yaml SHA-256 ${facts.config.sha256}`, 'Log level info', `Replica ${facts.replica.id}`, 'on replica.test, process 7', 'Look again', '/readyz?verbose=1',
     ]) expect(text).toContain(part)
   })
 
@@ -191,7 +219,7 @@ describe('the page', () => {
   test('is refused to somebody who is signed in and no administrator: nothing is shown, and that is in the audit log', async () => {
     const { page, cookie } = await signIn('bob')
     expect(page.status).toBe(403)
-    for (const word of ['0.1.0', world.idp.issuer, 'anthropic', 'engineering', 'test.yaml']) expect(page.text.replace(/<style>[\s\S]*<\/style>/, '')).not.toContain(word)
+    for (const word of ['0.1.0', world.idp.issuer, 'anthropic', 'engineering', 'test.yaml', 'replica.test']) expect(page.text.replace(/<style>[\s\S]*<\/style>/, '')).not.toContain(word)
     expect(await world.gateway.saw('admin.denied', ({ path }) => path === '/status')).toMatchObject({ actor: 'oidc:bob', method: 'GET', client_ip: '127.0.0.1', request_id: expect.any(String) })
     // What they may see they see without another sign-in.
     expect(textOf(await (await world.gateway.get('/me', undefined, { cookie })).text())).toContain('bob@example.com')
@@ -215,6 +243,18 @@ describe('the page', () => {
     const { cookie } = await signIn('alice')
     const response = await world.gateway.get('/status', undefined, headers(cookie))
     expect([response.status, (await response.text()).includes('Upstreams and credentials')]).toEqual([status, status === 200])
+  })
+
+  test('takes no user and password: a proxy’s own are nobody’s sign-in, and keep nobody out', async () => {
+    const { cookie } = await signIn('alice')
+    const basic = (text: string) => ({ authorization: `Basic ${btoa(text)}` })
+    for (const text of ['alice:secret', `ops:${WRITE_KEY}`, `${READ_KEY}:`, `:${token}`]) {
+      const page = await world.gateway.get('/status', undefined, basic(text))
+      expect([page.status, textOf(await page.text())]).toEqual([200, expect.stringContaining('Sign in with your organisation')])
+      expect((await world.gateway.get('/readyz?verbose=1', undefined, basic(text))).status).toBe(401)
+    }
+    const page = await world.gateway.get('/status', undefined, { ...basic('proxy:secret'), cookie })
+    expect([page.status, textOf(await page.text())]).toEqual([200, expect.stringContaining('Upstreams and credentials')])
   })
 
   test('has a cookie that opens no API: neither verbose readiness nor the log', async () => {

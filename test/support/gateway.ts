@@ -96,7 +96,7 @@ async function startOne(text: string, { now, nowMs, idleSeconds }: Pick<WorldOpt
     for (const check of [...waiting]) check()
   }
   const { config, sha256 } = parseConfig(text, 'test.yaml', { GATEHOUSE_ALLOW_LOOPBACK: '1' })
-  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, configFile: { path: 'test.yaml', sha256 }, usage: () => ({ residentBytes: process.memoryUsage.rss(), cpuSeconds: process.cpuUsage().user / 1e6 }), ...(now && { now }), ...(nowMs && { nowMs }) })
+  const gateway: Gateway = await createGateway({ config, observe, allowLoopback: true, environment: process.env, idleSeconds, configFile: { path: 'test.yaml', sha256 }, machine: { host: 'replica.test', pid: 7 }, usage: () => ({ residentBytes: process.memoryUsage.rss(), cpuSeconds: process.cpuUsage().user / 1e6 }), ...(now && { now }), ...(nowMs && { nowMs }) })
   const url = `http://127.0.0.1:${gateway.port}`
   const bearer = (token: string | undefined) => (token === undefined ? {} : { authorization: `Bearer ${token}` })
   return {

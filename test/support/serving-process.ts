@@ -2,10 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { ADMIN } from './admin.ts'
 import type { World } from './gateway.ts'
 
 export interface ServingProcess {
   readonly url: string
+  readonly pid: number
   stderr(): string
   signal(name: 'SIGUSR1' | 'SIGUSR2' | 'SIGTERM'): void
   readonly exited: Promise<number>
@@ -22,6 +24,7 @@ export async function startServing({ database, idp, upstream }: World): Promise<
     store: { postgres_url: database.url },
     upstreams: [{ provider: 'anthropic', base_url: upstream.url, auth: { api_key: 'sk-upstream-canary' } }],
     audit: { store: true },
+    admin: ADMIN,
   }
   await Bun.write(file, JSON.stringify(config))
   const child = Bun.spawn([process.execPath, resolve(import.meta.dir, '../../src/main.ts'), 'serve', '--config', file], {
@@ -48,5 +51,5 @@ export async function startServing({ database, idp, upstream }: World): Promise<
     await rm(directory, { recursive: true, force: true })
     return code
   })
-  return { url: await listens.promise, stderr: () => text, signal: (name) => child.kill(name), exited }
+  return { url: await listens.promise, pid: child.pid, stderr: () => text, signal: (name) => child.kill(name), exited }
 }

@@ -7,7 +7,7 @@ import type { UpstreamConfig } from '../../src/upstream/config.ts'
 
 const UPSTREAM: GatewayFacts['upstreams'][number] = { name: 'bedrock', provider: 'bedrock', priority: 0, weight: 1, in_flight: 0, breakers: [], requests: { succeeded: 3, failed: 0, undecided: 0 }, left_out: [] }
 const WELL: GatewayFacts = {
-  ready: true, version: '1', taken_at: '2026-08-01T00:00:00.000Z', uptime_seconds: 1, draining: false, requests_in_flight: 0,
+  ready: true, version: '1', replica: { id: 'r' }, taken_at: '2026-08-01T00:00:00.000Z', uptime_seconds: 1, draining: false, requests_in_flight: 0,
   store: { reachable: true, grace_seconds: 30, schema: '0001', pools: [] },
   idp: { issuer: 'https://idp.example.com', discovery_read_seconds_ago: 9, answered_seconds_ago: 9, answers: true },
   upstreams: [UPSTREAM],
@@ -35,7 +35,16 @@ describe('the verdict', () => {
     ['a credential that fails', { upstreams: [{ ...UPSTREAM, credential: { failure: { words: 'STS refused', seconds_ago: 1 } } }] }, ['Upstream bedrock: no credential can be had: STS refused']],
     ['a credential that cannot be renewed yet', { upstreams: [{ ...UPSTREAM, credential: { age_seconds: 3400, expires_in_seconds: 200, failure: { words: 'STS refused', seconds_ago: 1 } } }] }, ['Upstream bedrock: its credential could not be renewed: STS refused']],
     ['a credential that is about to end', { upstreams: [{ ...UPSTREAM, credential: { age_seconds: 3580, expires_in_seconds: 20, failure: { words: 'STS refused', seconds_ago: 1 } } }] }, ['Upstream bedrock: no credential can be had: STS refused']],
-    ['exports and alerts that are lost', { collectors: [{ name: 'otel:4318', delivered: 1, lost: 2, held: 0, held_bytes: 0 }], alerts: [{ name: 'hooks.example.com', delivered: 1, lost: 1 }] }, ['otel:4318 has not got 2 of what was meant for it since the start', 'hooks.example.com has not got 1 of what was meant for it since the start']],
+    [
+      'exports and alerts that were lost a while ago',
+      { collectors: [{ name: 'otel:4318', delivered: 1, lost: 2, lost_seconds_ago: 300, held: 0, held_bytes: 0 }], alerts: [{ name: 'hooks.example.com', delivered: 1, lost: 1, lost_seconds_ago: 3600 }] },
+      ['Collector otel:4318 has lost 2 exports since the start, the last one 5 min ago', 'Alerts to hooks.example.com: 1 lost since the start, the last one 60 min ago'],
+    ],
+    [
+      'exports and alerts that were lost long ago',
+      { collectors: [{ name: 'otel:4318', delivered: 1, lost: 2, lost_seconds_ago: 3601, held: 0, held_bytes: 0 }], alerts: [{ name: 'hooks.example.com', delivered: 1, lost: 1, lost_seconds_ago: 90_000 }] },
+      [],
+    ],
     ['an upstream that is full', { upstreams: [{ ...UPSTREAM, in_flight: 4, max_concurrency: 4 }] }, ['Upstream bedrock has as many requests as it may: 4']],
     ['settlements that wait', { ledger: { ...WELL.ledger, settlements_waiting: 9, lag_seconds: 11, set_aside: 2 } }, ['Usage ledger: 9 settlements wait for the store, the oldest for 11 s', 'Usage ledger: 2 settlements could not be written since the start; the log says which']],
     [
