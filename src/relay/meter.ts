@@ -1,5 +1,5 @@
-// Watches the bytes of an answer for its usage. It looks at each chunk once with native searches and parses only the
-// events that carry usage; the bytes themselves it never changes or delays.
+// Watches the bytes of an answer for its usage. It looks at them once, many events together, with native searches and
+// parses only the events that carry usage; the bytes themselves it never changes or delays.
 import { gatherBytes } from '../std/gathered-bytes.ts'
 import { count, NO_USAGE, overwriteModel, overwriteUsage, type Usage } from '../pricing/usage.ts'
 import { bufferOf } from '../std/buffer-of.ts'
@@ -20,6 +20,8 @@ export interface Meter {
 /** A line longer than this carries no usage; it is passed over without being kept. */
 const MAX_LINE_BYTES = 1024 * 1024
 const MAX_JSON_BYTES = 8 * 1024 * 1024
+/** Some fifty events. */
+const LOOK_BYTES = 8 * 1024
 const [LF, CR] = [0x0a, 0x0d]
 /** What the events that matter here have in common: `message_start`, `message_delta`, `message_stop`. As bytes: a search for a string takes ten times as long. */
 const MARK = Buffer.from('message_')
@@ -41,6 +43,9 @@ export function createStreamMeter(): Meter {
   /** The last four bytes. */
   let tail = 0x0a0a
   let last: Uint8Array = new Uint8Array()
+  /** What has passed and was not looked at yet: one look at much costs less than many. Kept, not copied. */
+  let passed: Uint8Array[] = []
+  let passedBytes = 0
 
   /** Of all lines only those with the mark are looked at. */
   function readLines(lines: Buffer): void {
@@ -84,26 +89,44 @@ export function createStreamMeter(): Meter {
     return { ...usage, output: output === 0 ? usage.output : Math.max(usage.output ?? 0, output), isEstimated: true }
   }
 
+  function lookAtAll(): void {
+    if (passedBytes === 0) return
+    const bytes = passed.length === 1 ? bufferOf(last) : Buffer.concat(passed, passedBytes)
+    passed = []
+    passedBytes = 0
+    for (let at = Math.max(0, bytes.length - 4); at < bytes.length; at++) tail = ((tail << 8) | (bytes[at] as number)) >>> 0
+    const end = endOfLines(bytes)
+    if (end > 0) passLines(end === bytes.length ? bytes : bytes.subarray(0, end))
+    if (end === bytes.length) return
+    if (skipping) return sent.addToLong(bytes.length)
+    carry.add(bytes.subarray(end))
+    if (carry.length() > MAX_LINE_BYTES) {
+      sent.addLong(carry.take())
+      skipping = true
+    }
+  }
+
   return {
     watch(chunk) {
       if (chunk.length === 0) return
       last = chunk
-      for (let at = Math.max(0, chunk.length - 4); at < chunk.length; at++) tail = ((tail << 8) | (chunk[at] as number)) >>> 0
-      const bytes = bufferOf(chunk)
-      const end = endOfLines(bytes)
-      if (end > 0) passLines(end === bytes.length ? bytes : bytes.subarray(0, end))
-      if (end === bytes.length) return
-      if (skipping) return sent.addToLong(bytes.length)
-      carry.add(bytes.subarray(end))
-      if (carry.length() > MAX_LINE_BYTES) {
-        sent.addLong(carry.take())
-        skipping = true
-      }
+      passed.push(chunk)
+      passedBytes += chunk.length
+      if (passedBytes >= LOOK_BYTES) lookAtAll()
     },
-    usage: () => (counted ? usage : estimated()),
-    isWhole: () => stopped,
+    usage() {
+      lookAtAll()
+      return counted ? usage : estimated()
+    },
+    isWhole() {
+      lookAtAll()
+      return stopped
+    },
     endsInError: () => /(?:^|[\r\n])event: ?error\b/.test(bufferOf(last).toString('latin1')),
-    atBoundary: () => (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a,
+    atBoundary() {
+      lookAtAll()
+      return (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a
+    },
   }
 }
 

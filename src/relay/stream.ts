@@ -17,9 +17,8 @@ export interface RelayedStream {
 
 /** The client's side of a stream, as the runtime gives it to whoever writes to the connection itself. */
 export interface Sink {
-  /** A promise while the client has yet to take what it was given. */
+  /** Sent at the end of the event loop's turn. A promise while the client has yet to take it. */
   write(bytes: Uint8Array): number | Promise<number>
-  flush(): unknown
   /** With an error the connection is cut. */
   close(error?: Error): void
 }
@@ -75,17 +74,21 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
   let lastSentMs = lastUpstreamByteMs
   /** Since when the client has not once waited for us, and what it took in that time. */
   let behind = { sinceMs: lastUpstreamByteMs, takenBytes: 0 }
-  const headersTimer = isEventStream ? setTimeout(() => say(COMMENT), HEADERS_WITHIN_MS) : undefined
+  let headersTimer = isEventStream ? setTimeout(() => say(COMMENT), HEADERS_WITHIN_MS) : undefined
 
   function say(bytes: Uint8Array): void {
     if (over || sink === undefined) return
     void sink.write(bytes)
-    sink.flush()
+  }
+
+  function stopHeadersTimer(): void {
+    clearTimeout(headersTimer)
+    headersTimer = undefined
   }
 
   function finish(outcome: StreamOutcome): void {
     over = true
-    clearTimeout(headersTimer)
+    stopHeadersTimer()
     finished(outcome, meter.usage())
   }
 
@@ -119,7 +122,6 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
           if (over) return
         }
         if (batch.done) return ended()
-        given.flush()
       }
     } catch {
       breakOff('upstream_broke')
@@ -133,7 +135,7 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
   }
 
   function write(bytes: Uint8Array): Promise<unknown> | undefined {
-    clearTimeout(headersTimer)
+    if (headersTimer !== undefined) stopHeadersTimer()
     meter.watch(bytes)
     lastSentMs = lastUpstreamByteMs
     behind.takenBytes += bytes.byteLength
