@@ -16,13 +16,14 @@ import { turns, type Turn } from './turns.ts'
 export interface Extent {
   readonly rounds: number
   readonly seconds: number
+  readonly warmSeconds: number
   readonly streams: readonly number[]
   readonly streamSeconds: number
   readonly settlements: number
 }
 
-export const FULL: Extent = { rounds: 5, seconds: 3, streams: [1000, 5000], streamSeconds: 10, settlements: 20_000 }
-export const SMOKE: Extent = { rounds: 1, seconds: 0.2, streams: [20], streamSeconds: 0.5, settlements: 500 }
+export const FULL: Extent = { rounds: 5, seconds: 3, warmSeconds: 10, streams: [1000, 5000], streamSeconds: 10, settlements: 20_000 }
+export const SMOKE: Extent = { rounds: 1, seconds: 0.2, warmSeconds: 0.2, streams: [20], streamSeconds: 0.5, settlements: 500 }
 
 export type Name = Contender['name']
 
@@ -35,9 +36,9 @@ const ANSWERS = { stream: streamAnswer, json: jsonAnswer, bedrock: bedrockAnswer
 const CONNECTIONS = { usual: 16, large: 8, small: 16 }
 
 /** One request after the other on a few connections: CPU time for each. */
-export async function measureRequests(bench: Bench, { rounds, seconds }: Extent, scenario: RequestResult['scenario'], { body, answer }: { body: Body; answer: keyof typeof ANSWERS }): Promise<RequestResult> {
+export async function measureRequests(bench: Bench, { rounds, seconds, warmSeconds }: Extent, scenario: RequestResult['scenario'], { body, answer }: { body: Body; answer: keyof typeof ANSWERS }): Promise<RequestResult> {
   bench.upstream.answerWith(ANSWERS[answer]())
-  const options = { request: request(bench.token, { body, stream: answer !== 'json' }), connections: CONNECTIONS[body], seconds, postmaster: bench.postmaster }
+  const options = { request: request(bench.token, { body, stream: answer !== 'json' }), connections: CONNECTIONS[body], seconds, warmSeconds, postmaster: bench.postmaster }
   return { scenario, turns: await turns(bench.contenders, rounds, options) }
 }
 

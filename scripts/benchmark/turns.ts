@@ -14,13 +14,15 @@ export interface TurnOptions {
   readonly request: Uint8Array
   readonly connections: number
   readonly seconds: number
+  /** Of everybody's first turn, which is not counted. */
+  readonly warmSeconds: number
   readonly postmaster: number
 }
 
 /** What the gateway does behind its answers is its work as well. */
 const SETTLED_MS = 400
 
-export async function turn({ port, pid }: Pick<Contender, 'port' | 'pid'>, { request, connections, seconds, postmaster }: TurnOptions): Promise<Turn> {
+export async function turn({ port, pid }: Pick<Contender, 'port' | 'pid'>, { request, connections, seconds, postmaster }: Omit<TurnOptions, 'warmSeconds'>): Promise<Turn> {
   const before = [cpuSeconds(pid), cpuSeconds(postmaster)] as const
   const result = await runLoad({ port, request, connections, seconds })
   await Bun.sleep(SETTLED_MS)
@@ -28,12 +30,12 @@ export async function turn({ port, pid }: Pick<Contender, 'port' | 'pid'>, { req
   return { ...result, cpuMs: perRequest(cpuSeconds(pid) - before[0]), databaseMs: perRequest(cpuSeconds(postmaster) - before[1]) }
 }
 
-/** The median turn of each, by its CPU time; a first turn that is not counted warms everybody up. */
+/** The median turn of each. A first turn that is not counted lets the runtime compile what it will run, which takes it some ten seconds of work. */
 export async function turns(contenders: readonly Contender[], rounds: number, options: TurnOptions): Promise<Map<Contender['name'], Turn>> {
   const taken = new Map<Contender['name'], Turn[]>(contenders.map(({ name }) => [name, []]))
   for (let round = 0; round <= rounds; round++) {
     for (const contender of contenders) {
-      const one = await turn(contender, options)
+      const one = await turn(contender, round > 0 ? options : { ...options, seconds: options.warmSeconds })
       if (round > 0) taken.get(contender.name)?.push(one)
     }
   }

@@ -143,10 +143,13 @@ function startDeadline({ signal, headersTimeoutMs }: EgressInit) {
   }
 }
 
-/** The work's outcome, or what the signal says if that comes first. */
-export async function orAborted<value extends object>(work: value | Promise<value>, signal: AbortSignal | undefined): Promise<value> {
+/** The work's outcome, at once where it is there, or what the signal says if that comes first. Throws what the signal says when it has come already. */
+export function orAborted<value extends object>(work: value | Promise<value>, signal: AbortSignal | undefined): value | Promise<value> {
   signal?.throwIfAborted()
-  if (signal === undefined || !(work instanceof Promise)) return work
+  return signal !== undefined && work instanceof Promise ? untilAborted(work, signal) : work
+}
+
+async function untilAborted<value>(work: Promise<value>, signal: AbortSignal): Promise<value> {
   const aborted = Promise.withResolvers<never>()
   const abort = () => aborted.reject(abortOf(signal))
   signal.addEventListener('abort', abort, { once: true })

@@ -86,8 +86,8 @@ export interface Upstream {
   readonly maxConcurrency: number | undefined
   /** Each person's requests go under a credential of their own, so that its refusal speaks of the person alone. */
   readonly hasPersonalCredentials?: boolean
-  /** Throws CredentialError when no credential can be had; nothing was sent then. */
-  prepare(request: UpstreamRequest): Promise<PreparedRequest>
+  /** Throws CredentialError, or rejects with it, when no credential can be had; nothing was sent then. At once where nothing has to be waited for. */
+  prepare(request: UpstreamRequest): PreparedRequest | Promise<PreparedRequest>
   /** Why a request is not worth sending there at all. */
   impossible?(request: UpstreamRequest): ClientError | undefined
   /**

@@ -20,14 +20,14 @@ export function createAnthropic(config: AnthropicConfig, position: number, deps:
   const authenticate = createAuthentication(config, federation, used)
   return {
     ...commonOf(config, position, deps),
-    async prepare(request) {
+    prepare(request) {
       const { surface, body, model, modelAsked, headers: asked, query, principal } = request
       const headers = new Headers(asked)
       if (config.betas !== undefined) setBetas(headers, sentBetas(config.provider, request, config.betas, NONE))
       if (config.forward_user_identity) nameThePerson(headers, principal.sub, principal.email)
       setStaticHeaders(headers, config)
-      await authenticate(headers, request)
-      return { url: urlOf(surface) + query, headers, body: model === modelAsked ? body.bytes : editObject(body, { replace: { model: JSON.stringify(model) } }) }
+      const prepared = { url: urlOf(surface) + query, headers, body: model === modelAsked ? body.bytes : editObject(body, { replace: { model: JSON.stringify(model) } }) }
+      return authenticate(headers, request)?.then(() => prepared) ?? prepared
     },
     amend({ status }, request) {
       const token = used.get(request)
@@ -41,14 +41,14 @@ export function createAnthropic(config: AnthropicConfig, position: number, deps:
 }
 
 /** Puts the credential on a request. Runs last: no header of a client or of the configuration stands in its place. */
-function createAuthentication({ auth }: AnthropicConfig, federation: Credential<string> | undefined, used: WeakMap<UpstreamRequest, string>): (headers: Headers, request: UpstreamRequest) => void | Promise<void> {
+function createAuthentication({ auth }: AnthropicConfig, federation: Credential<string> | undefined, used: WeakMap<UpstreamRequest, string>): (headers: Headers, request: UpstreamRequest) => Promise<void> | undefined {
   if ('api_key' in auth) {
     const key = auth.api_key.reveal()
-    return (headers) => headers.set('x-api-key', key)
+    return (headers) => void headers.set('x-api-key', key)
   }
   if ('oauth_token' in auth) {
     const token = auth.oauth_token.reveal()
-    return (headers) => setBearer(headers, token)
+    return (headers) => void setBearer(headers, token)
   }
   return async (headers, request) => {
     const token = (await federation?.get()) ?? ''
