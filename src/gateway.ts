@@ -60,6 +60,7 @@ import { startLimitSweep } from './spend/limit-sweep.ts'
 import { namesGroup } from './spend/limits-of.ts'
 import { createFacts, type Machine } from './status/facts.ts'
 import { watchLosses } from './status/recent-losses.ts'
+import { onceEach } from './std/once-each.ts'
 import { startRounds } from './std/rounds.ts'
 import { createTelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
@@ -199,9 +200,9 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   if (config.listen.metrics !== undefined) {
     cleanUp.push(listenForMetrics(config.listen.metrics, metrics).stop)
   }
-  const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, handle, observe, idleSeconds: options.idleSeconds })
+  const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, reusePort: config.listen.reuse_port, handle, observe, idleSeconds: options.idleSeconds })
   observe({ op: 'info', message: `gatehouse ${version} listens on ${config.listen.host}:${listener.port} as ${publicUrl}` })
-  return running({ listener, relay: parts.relay, state, cleanUp, url: publicUrl, drainSeconds: config.listen.drain_seconds })
+  return running({ listener, relay: parts.relay, state, cleanUp, url: publicUrl, listen: config.listen })
 }
 
 /** Everything between the listener and the store, in the order in which one needs the other. */
@@ -214,7 +215,8 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
   const policy = policyFrom(config)
   const telemetry = await createTelemetryRelay({ collectors: config.telemetry?.forward_to ?? [], spool: config.telemetry?.spool, fetch, observe })
   cleanUp.push(telemetry.stop)
-  const judgeModel = (principal: Principal, modelId: string) => policy.forPerson(personOf(principal)).judgeModel(modelId)
+  const policyOf = onceEach((principal: Principal) => policy.forPerson(personOf(principal)))
+  const judgeModel = (principal: Principal, modelId: string) => policyOf(principal).judgeModel(modelId)
 
   const spend = config.admin && (await startSpend(config.admin, db, { observe, tell }, cleanUp))
   const named = groupsInRules(config)
@@ -246,7 +248,7 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
       executions.count(settled)
     },
   }
-  const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend: spendChecks.admit, ledger: counted, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, debug, policyIndex: (principal) => policy.forPerson(personOf(principal)).index, version, nowMs })
+  const relay = createRelay({ models, judgeModel, upstreams, quotas, charge: { admitSpend: spendChecks.admit, ledger: counted, pricing, nowMs }, fetch, maxRequestBytes: config.limits.max_request_bytes, observe, debug, policyIndex: (principal) => policyOf(principal).index, version, nowMs })
   cleanUp.push(relay.stop)
   const signIn = {
     publicUrl,
@@ -319,25 +321,27 @@ interface Running {
   state: { draining: boolean }
   cleanUp: CleanUp
   url: string
-  drainSeconds: number
+  listen: GatewayConfig['listen']
 }
 
 /** How long the last streams may take to say that they are cut. */
 const FAREWELL_MS = 1000
 const DRAIN_STEP_MS = 50
 
-function running({ listener, relay, state, cleanUp, url, drainSeconds }: Running): Gateway {
+function running({ listener, relay, state, cleanUp, url, listen: { drain_seconds: drainSeconds, reuse_port: isShared } }: Running): Gateway {
   return {
     url,
     port: listener.port,
     async stop() {
       state.draining = true
+      // Where others have the port too, new connections are theirs from here on; elsewhere a balancer has to read the 503 first.
+      const left = isShared ? listener.close() : undefined
       const idle = () => relay.activeRequests() === 0
       if (!(await within(drainSeconds * 1000, idle))) {
         relay.endAll()
         await within(FAREWELL_MS, idle)
       }
-      await Promise.race([listener.close(), Bun.sleep(FAREWELL_MS)])
+      await Promise.race([left ?? listener.close(), Bun.sleep(FAREWELL_MS)])
       listener.abort()
       await closeAll(cleanUp)
     },

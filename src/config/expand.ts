@@ -1,5 +1,6 @@
-// Secrets of a configuration: `${VAR}` anywhere in a string, `${file:/abs/path}` as a whole value.
+// Secrets of a configuration: `${VAR}` anywhere in a string, `${file:/abs/path}` or `${credential:name}` as a whole value.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Path, Problem } from './problem.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -12,6 +13,9 @@ export interface Expanded {
 }
 
 const FILE = /^\$\{file:([^}]*)\}$/
+const CREDENTIAL = /^\$\{credential:([^}]*)\}$/
+/** systemd.exec(5): what `LoadCredential=` may call one. */
+const CREDENTIAL_NAME = /^(?!\.{1,2}$)[\w.-]{1,255}$/
 const VARIABLE = /\$\{([^}]*)\}/g
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 /** More than any secret or certificate; what is longer was not meant. */
@@ -36,14 +40,24 @@ type Say = (sentence: string) => void
 function expandText(text: string, environment: Environment, refuse: Say, warn: Say): string {
   const file = FILE.exec(text)?.[1]
   if (file !== undefined) return readSecret(file, refuse, warn)
+  const credential = CREDENTIAL.exec(text)?.[1]
+  if (credential !== undefined) return readCredential(credential, environment, refuse, warn)
   return text.replace(VARIABLE, (reference, name: string) => {
     const value = NAME.test(name) ? environment[name] : undefined
     if (value !== undefined) return value
-    if (name.startsWith('file:')) refuse(`${reference} must be the whole value`)
+    if (/^(?:file|credential):/.test(name)) refuse(`${reference} must be the whole value`)
     else if (!NAME.test(name)) refuse(`${reference} is not the name of a variable`)
     else refuse(`the environment has no ${name}`)
     return ''
   })
+}
+
+/** What systemd loaded for this service, in a directory of its own. */
+function readCredential(name: string, { CREDENTIALS_DIRECTORY: directory }: Environment, refuse: Say, warn: Say): string {
+  if (!CREDENTIAL_NAME.test(name)) refuse(`\${credential:${name}} is not the name of a credential`)
+  else if (directory === undefined) refuse(`\${credential:${name}} needs CREDENTIALS_DIRECTORY, which systemd sets where a unit has LoadCredential`)
+  else return readSecret(join(directory, name), refuse, warn)
+  return ''
 }
 
 function readSecret(file: string, refuse: Say, warn: Say): string {

@@ -37,7 +37,7 @@ One YAML file (JSON is YAML, too). Unknown keys stop the boot; every problem of 
 \`file:line:column  section.key: what is wrong\`. Check a file with \`gatehouse config check --config FILE\`, see it with defaults
 and without secrets with \`gatehouse config print --config FILE\`. Examples are in [examples](examples/).
 
-Secrets: \`\${VAR}\` anywhere in a value (an undefined variable stops the boot), \`\${file:/abs/path}\` as a whole value (read and trimmed).
+Secrets: \`\${VAR}\` anywhere in a value (an undefined variable stops the boot), \`\${file:/abs/path}\` as a whole value (read and trimmed), \`\${credential:name}\` for what systemd's \`LoadCredential=\` has loaded.
 Inside \`{ }\` and \`[ ]\` YAML wants them in quotes: \`auth: { api_key: "\${ANTHROPIC_API_KEY}" }\`.
 
 Environment: \`GATEHOUSE_LOG_LEVEL\` (debug, info, warn, error), \`GATEHOUSE_LOG_FORMAT\` (text, json), \`GATEHOUSE_ALLOW_LOOPBACK=1\`

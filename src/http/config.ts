@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { cidr, described, integer, list, mapping, origin, text } from '../std/fields.ts'
+import { boolean, cidr, described, integer, list, mapping, origin, text } from '../std/fields.ts'
 import { isLoopbackHost } from '../std/loopback.ts'
 
 const publicUrl = () => v.pipe(origin(), v.check(isHttpsOrLoopback, 'must be https; http is for loopback addresses only'))
@@ -13,6 +13,7 @@ export const listenSchema = v.pipe(
   mapping({
     host: described(v.optional(text(), '0.0.0.0'), 'Address to listen on.'),
     port: described(v.optional(integer(0, 65_535), 8080), 'Port to listen on; text that is a number is accepted.'),
+    reuse_port: described(v.optional(boolean(), false), 'Several instances of one user on this machine share the port, and the kernel deals connections out to them (SO_REUSEPORT): [operations.md](operations.md#several-instances-on-one-machine).'),
     public_url: described(v.optional(publicUrl()), 'The external origin, https. Never taken from forwarded headers; http is for loopback addresses only.', '`host` is not a loopback address'),
     tls: described(
       v.optional(mapping({ cert: described(text(), 'Path of the certificate chain, PEM.'), key: described(text(), 'Path of its private key, PEM.') })),

@@ -9,6 +9,8 @@ export interface ServerOptions {
   host: string
   port: number
   tls: CertificatePaths | undefined
+  /** Other listeners of the same user that say so too may have the same port: SO_REUSEPORT. */
+  reusePort?: boolean
   handle: (request: Request, peer: string, idleLimit: IdleLimit) => Promise<Response>
   observe: Observe
   /** Seconds after which a connection is closed on which nothing moves, or a body comes in too slowly to be meant; 60 unless given. */
@@ -25,7 +27,7 @@ export interface Listener {
 
 const IDLE_SECONDS = 60
 
-/** Listens. Throws BootError when the address is taken: two processes never share a port by accident. */
+/** Listens. Throws BootError when the address is taken: two processes never share a port by accident, only where both say so. */
 export async function listen(options: ServerOptions): Promise<Listener> {
   const { tls, observe } = options
   const certificate = tls && (await watchCertificate(tls, observe, replace))
@@ -53,12 +55,12 @@ export async function listen(options: ServerOptions): Promise<Listener> {
   }
 }
 
-function serve({ host, handle, idleSeconds = IDLE_SECONDS }: ServerOptions, port: number, tls: Certificate | undefined): Server<undefined> {
+function serve({ host, handle, reusePort = false, idleSeconds = IDLE_SECONDS }: ServerOptions, port: number, tls: Certificate | undefined): Server<undefined> {
   try {
     return Bun.serve({
       hostname: host,
       port,
-      reusePort: false,
+      reusePort,
       idleTimeout: idleSeconds,
       // Each route has its own cap (http/body.ts) and its own rendering of 413; Bun's would be plain text.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -72,7 +74,11 @@ function serve({ host, handle, idleSeconds = IDLE_SECONDS }: ServerOptions, port
     })
   } catch (error) {
     const code = (error as { code?: string }).code ?? 'unknown'
-    const why = code === 'EADDRINUSE' ? 'the port is already in use' : code === 'EACCES' ? 'permission denied' : `cannot listen (${code})`
+    const why = code === 'EADDRINUSE' ? inUse(reusePort) : code === 'EACCES' ? 'permission denied' : `cannot listen (${code})`
     throw new BootError(`listen: ${host}:${port}: ${why}`)
   }
+}
+
+function inUse(reusePort: boolean): string {
+  return `the port is already in use${reusePort ? ', by a program that does not share it: every instance needs listen.reuse_port, and the same user' : ''}`
 }

@@ -12,7 +12,8 @@ export interface Person {
 
 /** The first policy that matches, by position; undefined when none does. `{}` matches everybody. */
 export function matchPolicy(policies: readonly { readonly match: Match }[], person: Person): number | undefined {
-  const index = policies.findIndex(({ match }) => mismatch(match, person) === undefined)
+  const own = factsOf(person)
+  const index = policies.findIndex(({ match }) => lacking(match, own) === undefined)
   return index < 0 ? undefined : index
 }
 
@@ -27,16 +28,33 @@ export function withBase<policy extends { readonly match: Match }>(policies: rea
   return policies.map((policy) => ({ policy, base: isCatchAll(policy.match) ? undefined : base }))
 }
 
-/**
- * Why a policy is not the person's, or undefined when it is. Groups are exact and case-sensitive, any one suffices; the
- * domain is what follows the last `@`, in any case.
- */
+/** Why a policy is not the person's, or undefined when it is. */
 export function mismatch(match: Match, person: Person): string | undefined {
-  if (match.groups !== undefined && !match.groups.some((group) => group !== '' && person.groups.includes(group))) return `in none of its groups: ${match.groups.join(', ')}`
-  const domain = match.email_domain?.toLowerCase()
-  if (domain === undefined) return undefined
-  const own = domainOf(person.email)
-  return own === domain ? undefined : `the e-mail's domain is ${own ?? 'not known'}, not ${domain}`
+  const own = factsOf(person)
+  switch (lacking(match, own)) {
+    case 'group':
+      return `in none of its groups: ${match.groups?.join(', ')}`
+    case 'domain':
+      return `the e-mail's domain is ${own.domain ?? 'not known'}, not ${match.email_domain?.toLowerCase()}`
+    default:
+      return undefined
+  }
+}
+
+/** A person may be in hundreds of groups, and hundreds of policies name some. */
+interface Facts {
+  readonly groups: ReadonlySet<string>
+  readonly domain: string | undefined
+}
+
+function factsOf({ email, groups }: Person): Facts {
+  return { groups: new Set(groups), domain: domainOf(email) }
+}
+
+/** Groups are exact and case-sensitive, any one suffices; the domain is what follows the last `@`, in any case. */
+function lacking({ groups, email_domain: domain }: Match, own: Facts): 'group' | 'domain' | undefined {
+  if (groups !== undefined && !groups.some((group) => group !== '' && own.groups.has(group))) return 'group'
+  return domain !== undefined && domain.toLowerCase() !== own.domain ? 'domain' : undefined
 }
 
 function domainOf(email: string | undefined): string | undefined {

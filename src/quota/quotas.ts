@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { MetricFamily } from '../observe/metrics.ts'
 import type { Observe } from '../observe/events.ts'
 import { mismatch } from '../policy/match.ts'
+import { onceEach } from '../std/once-each.ts'
 import type { Principal } from '../principal.ts'
 import type { QuotaConfig } from './config.ts'
 import { createExchange } from './exchange.ts'
@@ -61,6 +62,7 @@ const WORDS: Readonly<Record<QuotaKind, readonly [counted: string, when: string]
 /** Without an entry nothing is counted and the database is not asked. */
 export function createQuotas(config: readonly QuotaConfig[], { db, observe, nowMs }: QuotasDeps): Quotas {
   const entries = config.map(toEntry)
+  const entriesOf = onceEach((principal: Principal) => entries.filter(({ match }) => isMeant(match, principal)))
   const tally = createTally()
   const exchange = createExchange({ tally, db, observe, nowMs })
   const refusals = new Map<QuotaKind, number>(QUOTA_KINDS.map((kind) => [kind, 0]))
@@ -97,7 +99,7 @@ export function createQuotas(config: readonly QuotaConfig[], { db, observe, nowM
 
   return {
     admit(principal, givenMs) {
-      const holding = entries.filter(({ match }) => isMeant(match, principal))
+      const holding = entriesOf(principal)
       if (holding.length === 0) return UNCOUNTED
       const atMs = exchange.clock(givenMs)
       const own = personKey(principal)

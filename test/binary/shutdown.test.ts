@@ -1,6 +1,6 @@
 // T297, T298: what a supervisor's signal does.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { messageEvents, type Script } from '../support/upstream.ts'
+import { HELD_EVENTS as events, heldStream } from '../support/held-stream.ts'
 import { createInstallation, listening, untilStatus, type Installation } from './installation.ts'
 
 let installation: Installation
@@ -9,23 +9,6 @@ beforeAll(async () => {
 })
 afterEach(() => installation.configure())
 afterAll(() => installation.remove())
-
-const events = messageEvents('claude-haiku-4-5-20251001')
-
-/** An upstream answer that stops after its first event until `finish()`. */
-function heldStream() {
-  const finish = Promise.withResolvers<void>()
-  const closed = Promise.withResolvers<void>()
-  const script: Script = async (answer, request) => {
-    void request.closed.then(closed.resolve)
-    answer.head(200, { 'content-type': 'text/event-stream' })
-    await answer.chunk(events[0] as string)
-    await finish.promise
-    for (const event of events.slice(1)) await answer.chunk(event)
-    answer.end()
-  }
-  return { script, finish: finish.resolve, closed: closed.promise }
-}
 
 /** Starts the program with one stream in flight whose first event has reached the client. */
 async function streaming() {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { checkConfig, exampleConfig, printConfig } from '../../src/config/commands.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -31,7 +31,17 @@ describe('references to secrets', () => {
     expect(secretOf(`\${file:${file('secret', ' from a file \n')}}`)).toBe('from a file')
   })
 
+  test('are replaced from what systemd loaded for the service', () => {
+    const path = file('jwt_secret', 'loaded\n')
+    expect(secretOf('${credential:jwt_secret}', { CREDENTIALS_DIRECTORY: dirname(path) })).toBe('loaded')
+    expect(problems(withSecret('${credential:other}'), { CREDENTIALS_DIRECTORY: dirname(path) })).toEqual([`oidc.client_secret: cannot read ${join(dirname(path), 'other')} (ENOENT)`])
+  })
+
   test.each([
+    ['${credential:jwt_secret}', 'oidc.client_secret: ${credential:jwt_secret} needs CREDENTIALS_DIRECTORY, which systemd sets where a unit has LoadCredential'],
+    ['${credential:../jwt_secret}', 'oidc.client_secret: ${credential:../jwt_secret} is not the name of a credential'],
+    ['${credential:..}', 'oidc.client_secret: ${credential:..} is not the name of a credential'],
+    ['x${credential:a}', 'oidc.client_secret: ${credential:a} must be the whole value'],
     ['${NOT_SET}', 'oidc.client_secret: the environment has no NOT_SET'],
     ['${file:relative}', 'oidc.client_secret: ${file:relative} needs an absolute path'],
     ['x${file:/etc/hostname}', 'oidc.client_secret: ${file:/etc/hostname} must be the whole value'],
