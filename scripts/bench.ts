@@ -1,6 +1,7 @@
 // Measures the compiled gateway beside a bare nginx and the barest relay of the same runtime, in turns.
 import { cpus, release } from 'node:os'
 import { version } from '../package.json'
+import { measureInstances, measurePolicies } from './benchmark/growth.ts'
 import { startBench, type Bench } from './benchmark/rig.ts'
 import { FULL, measureLedger, measureRequests, measureSignIns, measureStart, measureStreams, SMOKE } from './benchmark/scenarios.ts'
 import { tables, type Machine } from './benchmark/tables.ts'
@@ -32,8 +33,10 @@ async function measureMost(bench: Bench): Promise<Results> {
   const ledger = await step('ledger', () => measureLedger(bench, extent))
   const streams = await step('S4', () => measureStreams(bench, extent))
   const signIns = await step('S7', () => measureSignIns(bench, extent))
+  const policies = measurePolicies()
+  const instances = await step('instances', () => measureInstances(bench, extent))
   const start = await step('S6', () => measureStart(bench, extent))
-  return { requests, streams, start, signIns, ledger }
+  return { requests, streams, start, signIns, ledger, policies, instances }
 }
 
 async function withBench<value>(provider: 'anthropic' | 'bedrock', work: (bench: Bench) => Promise<value>): Promise<value> {

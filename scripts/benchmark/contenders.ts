@@ -15,13 +15,13 @@ export interface Contender {
 
 export const ROOT = resolve(import.meta.dir, '../..')
 export const BINARY = resolve(process.env.GATEHOUSE_BINARY ?? join(ROOT, 'dist/gatehouse'))
-const SERVER_CORE = '0'
+export const SERVER_CORE = '0'
 const READY_LIMIT_MS = 20_000
 
 /** The gateway on this configuration. Its log goes to a file, as it would under systemd. */
-export async function startGateway(config: object, port: number, directory: string): Promise<Contender> {
+export async function startGateway(config: object, port: number, directory: string, { isPinned = true } = {}): Promise<Contender> {
   await Bun.write(join(directory, 'gateway.yaml'), JSON.stringify(config))
-  return start('gatehouse', [BINARY, 'serve', '--config', join(directory, 'gateway.yaml')], port, { GATEHOUSE_ALLOW_LOOPBACK: '1' }, join(directory, 'gatehouse.log'))
+  return start('gatehouse', [BINARY, 'serve', '--config', join(directory, 'gateway.yaml')], port, { GATEHOUSE_ALLOW_LOOPBACK: '1' }, join(directory, 'gatehouse.log'), isPinned)
 }
 
 /** `program`: a file of this folder. */
@@ -62,10 +62,10 @@ http {
 }
 `
 
-async function start(name: Contender['name'], command: readonly string[], port: number, env: Record<string, string>, log?: string): Promise<Contender> {
+async function start(name: Contender['name'], command: readonly string[], port: number, env: Record<string, string>, log?: string, isPinned = true): Promise<Contender> {
   const startedMs = performance.now()
   const output = log === undefined ? 'ignore' : Bun.file(log)
-  const child = Bun.spawn(['taskset', '-c', SERVER_CORE, ...command], { env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...env }, stdin: 'ignore', stdout: 'ignore', stderr: output })
+  const child = Bun.spawn(isPinned ? ['taskset', '-c', SERVER_CORE, ...command] : [...command], { env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...env }, stdin: 'ignore', stdout: 'ignore', stderr: output })
   await ready(port, () => child.exitCode, name, log)
   const readyMs = performance.now() - startedMs
   return {

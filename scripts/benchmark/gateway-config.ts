@@ -17,7 +17,7 @@ export const [WRITE_KEY, CLIENT_ID] = ['write-key-of-the-bench-of-32-bytes-and-m
 export function gatewayConfig({ port, metricsPort, issuer, clientSecret, databaseUrl, upstream, provider, isAuditStored }: ConfigOptions): object {
   const base_url = `http://127.0.0.1:${upstream.port}`
   return {
-    listen: { host: '127.0.0.1', port, public_url: `http://127.0.0.1:${port}`, metrics: { host: '127.0.0.1', port: metricsPort } },
+    listen: { host: '127.0.0.1', port, reuse_port: true, public_url: `http://127.0.0.1:${port}`, metrics: { host: '127.0.0.1', port: metricsPort } },
     oidc: { issuer, client_id: CLIENT_ID, client_secret: clientSecret, allowed_email_domains: ['example.com'] },
     session: { jwt_secret: 'a-secret-of-the-bench-that-is-long-enough' },
     store: { postgres_url: databaseUrl },

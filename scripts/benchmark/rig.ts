@@ -1,13 +1,14 @@
 // Everything that the bench needs beside what it measures: a database, a provider, upstreams, people who have signed in.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { startIdentityProvider } from '../../src/demo/identity-provider.ts'
 import { startPostgres, type PostgresServer } from '../../test/support/postgres-server.ts'
 import { freePort } from '../../test/support/free-port.ts'
-import { startBare, startGateway, startNginx, type Contender } from './contenders.ts'
+import { SERVER_CORE, startBare, startGateway, startNginx, type Contender } from './contenders.ts'
+import { familyOf } from './cpu.ts'
 import { CLIENT_ID, gatewayConfig, WRITE_KEY } from './gateway-config.ts'
 import { startScriptedUpstream, type ScriptedUpstream } from './scripted-upstream.ts'
 import { signIn } from './sign-in.ts'
@@ -26,10 +27,14 @@ export interface Bench {
   metrics(): Promise<string>
   /** Stops the gateway and starts it again on its database. */
   restart(): Promise<Contender>
+  /** Another one on the same port. */
+  secondInstance(): Promise<Contender>
+  /** Lets everything use every core meanwhile. */
+  onAllCores(work: () => Promise<void>): Promise<void>
   stop(): Promise<void>
 }
 
-const LOAD_CORE = '1'
+const [LOAD_CORE, ALL_CORES] = ['1', `0-${cpus().length - 1}`]
 const ORGANIZATION_CENTS = '100000000000'
 const PERSON_CENTS = '1000000000'
 
@@ -42,7 +47,8 @@ export async function startBench({ provider, isAuditStored = true }: { provider:
   const url = `http://127.0.0.1:${port}`
   const clientSecret = crypto.randomUUID()
   const idp = await startIdentityProvider({ clientId: CLIENT_ID, clientSecret, redirectUri: `${url}/oauth/callback` })
-  const config = gatewayConfig({ port, metricsPort, issuer: idp.issuer, clientSecret, databaseUrl: database.url, upstream, provider, isAuditStored })
+  const settings = { port, metricsPort, issuer: idp.issuer, clientSecret, databaseUrl: database.url, upstream, provider, isAuditStored }
+  const config = gatewayConfig(settings)
   let gateway = await startGateway(config, port, directory)
   await setLimits(url)
   const token = await signIn(url, 'alice')
@@ -66,6 +72,18 @@ export async function startBench({ provider, isAuditStored = true }: { provider:
       gateway = await startGateway(config, port, directory)
       return gateway
     },
+    async secondInstance() {
+      const directory = await mkdtemp(join(tmpdir(), 'gatehouse-bench-second-'))
+      const second = await startGateway(gatewayConfig({ ...settings, metricsPort: await freePort() }), port, directory, { isPinned: false })
+      return { ...second, stop: () => second.stop().then(() => rm(directory, { recursive: true, force: true })) }
+    },
+    async onAllCores(work) {
+      const pids = [process.pid, ...familyOf(gateway.pid)]
+      await pin(ALL_CORES, postmaster, ...pids)
+      await work()
+      await pin(LOAD_CORE, process.pid, postmaster)
+      await pin(SERVER_CORE, ...familyOf(gateway.pid))
+    },
     async stop() {
       for (const one of [gateway, ...beside]) await one.stop()
       upstream.stop()
@@ -82,8 +100,13 @@ async function pinned({ url }: PostgresServer): Promise<number> {
   const [row] = await sql`select current_setting('data_directory') as directory`
   await sql.end()
   const pid = Number(readFileSync(join(row?.directory as string, 'postmaster.pid'), 'utf8').split('\n')[0])
-  await Bun.spawn(['sh', '-c', `for one in ${pid} $(cat /proc/${pid}/task/${pid}/children); do taskset -a -p -c ${LOAD_CORE} $one; done`], { stdout: 'ignore' }).exited
+  await pin(LOAD_CORE, pid)
   return pid
+}
+
+/** Each process with its threads, and the children that it has now. */
+async function pin(cores: string, ...pids: readonly number[]): Promise<void> {
+  for (const pid of pids) await Bun.spawn(['sh', '-c', `for one in ${pid} $(cat /proc/${pid}/task/${pid}/children); do taskset -a -p -c ${cores} $one; done`], { stdout: 'ignore' }).exited
 }
 
 /** Far from everybody, and looked at with every request. */

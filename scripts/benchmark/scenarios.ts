@@ -18,12 +18,14 @@ export interface Extent {
   readonly seconds: number
   readonly warmSeconds: number
   readonly streams: readonly number[]
+  /** Of the gateway alone: fewer streams, to see whether many cost more each. */
+  readonly fewStreams: readonly number[]
   readonly streamSeconds: number
   readonly settlements: number
 }
 
-export const FULL: Extent = { rounds: 5, seconds: 3, warmSeconds: 10, streams: [1000, 5000], streamSeconds: 10, settlements: 20_000 }
-export const SMOKE: Extent = { rounds: 1, seconds: 0.2, warmSeconds: 0.2, streams: [20], streamSeconds: 0.5, settlements: 500 }
+export const FULL: Extent = { rounds: 5, seconds: 3, warmSeconds: 10, streams: [1000, 5000], fewStreams: [1, 100], streamSeconds: 10, settlements: 20_000 }
+export const SMOKE: Extent = { rounds: 1, seconds: 0.2, warmSeconds: 0.2, streams: [20], fewStreams: [1], streamSeconds: 0.5, settlements: 500 }
 
 export type Name = Contender['name']
 
@@ -50,20 +52,27 @@ export interface StreamsOutcome {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly peakMegabytes: number
+  /** Of CPU time for each event, and of memory for each stream beyond what there was before. */
+  readonly eventMicroseconds: number
+  readonly streamKilobytes: number
 }
 
+const EVENTS_PER_SECOND = 10
+
 /** Many streams at once, ten events a second each. Latency is from the upstream's write to the client's read. */
-export async function measureStreams(bench: Bench, { streams, streamSeconds }: Extent): Promise<StreamsOutcome[]> {
+export async function measureStreams(bench: Bench, { streams, fewStreams, streamSeconds }: Extent): Promise<StreamsOutcome[]> {
   const outcomes: StreamsOutcome[] = []
-  for (const count of streams) {
-    for (const { name, port, pid } of bench.contenders) {
-      await forgetPeak(pid)
-      const before = cpuSeconds(pid)
-      const { failed, p50Ms, p99Ms } = await runStreams({ port, upstream: bench.upstream, request: request(bench.token, { body: 'small', stream: true }), streams: count, eventsPerSecond: 10, seconds: streamSeconds })
-      outcomes.push({ name, streams: count, failed, cpuSeconds: cpuSeconds(pid) - before, p50Ms, p99Ms, peakMegabytes: memory(pid, 'VmHWM') })
-    }
-  }
+  for (const count of fewStreams) outcomes.push(await streamsOf(bench, bench.gateway, count, streamSeconds))
+  for (const count of streams) for (const contender of bench.contenders) outcomes.push(await streamsOf(bench, contender, count, streamSeconds))
   return outcomes
+}
+
+async function streamsOf(bench: Bench, { name, port, pid }: Contender, streams: number, seconds: number): Promise<StreamsOutcome> {
+  await forgetPeak(pid)
+  const [cpuBefore, memoryBefore] = [cpuSeconds(pid), memory(pid, 'VmRSS')]
+  const { failed, events, p50Ms, p99Ms } = await runStreams({ port, upstream: bench.upstream, request: request(bench.token, { body: 'small', stream: true }), streams, eventsPerSecond: EVENTS_PER_SECOND, seconds })
+  const [cpu, peakMegabytes] = [cpuSeconds(pid) - cpuBefore, memory(pid, 'VmHWM')]
+  return { name, streams, failed, cpuSeconds: cpu, p50Ms, p99Ms, peakMegabytes, eventMicroseconds: (cpu * 1e6) / events, streamKilobytes: ((peakMegabytes - memoryBefore) * 1000) / streams }
 }
 
 export interface StartResult {

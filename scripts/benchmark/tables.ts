@@ -1,4 +1,5 @@
 // A run as Markdown: ratios first, then the figures they are made of.
+import { MANY } from './growth.ts'
 import type { Results, Target } from './targets.ts'
 
 export interface Machine {
@@ -8,6 +9,9 @@ export interface Machine {
   readonly date: string
   readonly version: string
 }
+
+/** Below it the memory of a stream is lost in that of everything else. */
+const LEAST_FOR_MEMORY = 100
 
 export function tables(machine: Machine, results: Results, targets: readonly Target[]): string {
   return [
@@ -20,7 +24,14 @@ export function tables(machine: Machine, results: Results, targets: readonly Tar
       results.requests.flatMap(({ scenario, turns }) => [...turns].map(([name, one]) => [scenario, name, ms(one.cpuMs), name === 'gatehouse' ? ms(one.databaseMs) : '', String(Math.round(one.requests / one.seconds)), ms(one.p50Ms), ms(one.p99Ms)])),
     ),
     '',
-    table(['streams', 'server', 'CPU time', 'p50', 'p99', 'memory', 'failed'], results.streams.map((one) => [one.streams.toLocaleString('en-US'), one.name, `${one.cpuSeconds.toFixed(1)} s`, ms(one.p50Ms), ms(one.p99Ms), `${one.peakMegabytes.toFixed(0)} MB`, String(one.failed)])),
+    table(
+      ['streams', 'server', 'CPU time', 'of an event', 'p50', 'p99', 'memory', 'of a stream', 'failed'],
+      results.streams.map((one) => [one.streams.toLocaleString('en-US'), one.name, `${one.cpuSeconds.toFixed(1)} s`, `${one.eventMicroseconds.toFixed(0)} µs`, ms(one.p50Ms), ms(one.p99Ms), `${one.peakMegabytes.toFixed(0)} MB`, one.streams < LEAST_FOR_MEMORY ? '' : `${Math.round(one.streamKilobytes)} KB`, String(one.failed)]),
+    ),
+    '',
+    table(['', 'with the usual ones', `with ${MANY.policies} policies and ${MANY.groups} groups`], [['a person’s policy is found, once for each of their tokens', `${results.policies.usualMicroseconds.toFixed(1)} µs`, `${results.policies.manyMicroseconds.toFixed(1)} µs`]]),
+    '',
+    table(['instances on one port', 'requests a second (S1)'], results.instances.map(({ instances, perSecond }) => [String(instances), String(Math.round(perSecond))])),
     '',
     `A sign-in takes ${ms(results.signIns.cpuMs)} of CPU time.`,
   ].join('\n')

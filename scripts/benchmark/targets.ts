@@ -1,4 +1,5 @@
 // What the gateway means to reach, each held against what was measured in the same run.
+import type { InstancesResult, PoliciesResult } from './growth.ts'
 import type { Turn } from './turns.ts'
 import type { LedgerResult, Name, RequestResult, SignInResult, StartResult, StreamsOutcome } from './scenarios.ts'
 
@@ -8,6 +9,8 @@ export interface Results {
   readonly start: StartResult
   readonly signIns: SignInResult
   readonly ledger: LedgerResult
+  readonly policies: PoliciesResult
+  readonly instances: readonly InstancesResult[]
 }
 
 export interface Target {
@@ -26,7 +29,7 @@ export function targetsOf({ requests, streams, start, signIns, ledger }: Results
   }
   const atMost = (scenario: string, what: string, value: number, most: number, unit: string): Target => ({ scenario, what, target: `≤ ${most}${unit}`, measured: `${rounded(value)}${unit}`, holds: value <= most })
   const atLeast = (scenario: string, what: string, value: number, least: number, unit: string): Target => ({ scenario, what, target: `≥ ${least.toLocaleString('en-US')}${unit}`, measured: `${Math.round(value).toLocaleString('en-US')}${unit}`, holds: value >= least })
-  const counts = [...new Set(streams.map((one) => one.streams))].sort((a, b) => a - b)
+  const counts = [...new Set(streams.filter(({ name }) => name === 'bare').map((one) => one.streams))].sort((a, b) => a - b)
   return [
     times('S1', 2),
     times('S2', 2.5),
