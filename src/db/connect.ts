@@ -1,17 +1,26 @@
 // The pool of PostgreSQL connections. Every statement has a deadline of ours, because the driver has none: behind a
 // black-holed database its queries stay pending for ever. Only single statements are sent: a transaction held open
 // across awaits crashes the driver, or commits half of itself, when its backend dies.
-import { PgDialect } from 'drizzle-orm/pg-core'
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { SQL } from 'drizzle-orm'
 import postgres from 'postgres'
 import type { Observe } from '../observe/events.ts'
 import { DatabaseError, toDatabaseError } from './database-error.ts'
 import type { StatementMeter } from './database-metrics.ts'
+import { toStatement, type Statement } from './prepared.ts'
 import { splitSocketDirectory } from './socket-directory.ts'
 
 export const DEFAULT_DEADLINE_MS = 5000
 const CONNECT_TIMEOUT_SECONDS = 5
+
+const asItIs = (value: string) => value
+/**
+ * In place of the driver's own, by their numbers in pg_type. Moments stay text, because a Date has no microseconds. JSON
+ * goes out as whoever sends it wrote it: written once more it would be a JSON string.
+ */
+const TYPES = {
+  date: { to: 1184, from: [1082, 1114, 1184], serialize: asItIs, parse: asItIs },
+  json: { to: 114, from: [114, 3802], serialize: asItIs, parse: JSON.parse },
+}
 
 export interface ConnectOptions {
   /** `postgres://…`; `?host=/directory` means the unix socket there. */
@@ -32,9 +41,7 @@ export interface RunOptions {
 
 export interface Database {
   /** Runs one statement and returns its rows. Throws DatabaseError; its text never holds parameters. */
-  run<row>(statement: SQL, options?: RunOptions): Promise<row[]>
-  /** Runs one query built with drizzle's typed builder, under the same deadline. */
-  query<rows>(build: (orm: PostgresJsDatabase) => PromiseLike<rows>, options?: RunOptions): Promise<rows>
+  run<row>(statement: SQL | Statement, options?: RunOptions): Promise<row[]>
   /** Sends several statements as one message, which PostgreSQL runs as one implicit transaction. No parameters. */
   script(text: string, options?: RunOptions): Promise<void>
   isReachable(): Promise<boolean>
@@ -43,7 +50,6 @@ export interface Database {
 
 /** Opens the pool lazily: no connection is made before the first statement. */
 export function connect(options: ConnectOptions): Database {
-  const dialect = new PgDialect()
   let pool = openPool(options)
   let rotatedAt = 0
 
@@ -53,7 +59,7 @@ export function connect(options: ConnectOptions): Database {
     rotatedAt = Date.now()
     const old = pool
     pool = openPool(options)
-    old.client.end({ timeout: DEFAULT_DEADLINE_MS / 1000 }).catch(() => {})
+    old.end({ timeout: DEFAULT_DEADLINE_MS / 1000 }).catch(() => {})
     options.observe({ op: 'warn', message: 'database: a statement missed its deadline; opening new connections', repeat: 'db.deadline' })
   }
 
@@ -79,19 +85,19 @@ export function connect(options: ConnectOptions): Database {
 
   return {
     async run<row>(statement: SQL, { deadlineMs = DEFAULT_DEADLINE_MS }: RunOptions = {}) {
-      const { sql, params } = dialect.sqlToQuery(statement)
-      const rows = await within(pool.client.unsafe(sql, params as never[], { prepare: true }), deadlineMs)
+      const { text, values } = toStatement(statement)
+      // Prepared by name: the driver asks for the types of any other statement first, and each run is two round trips.
+      const rows = await within(pool.unsafe(text, values as never[], { prepare: true }), deadlineMs)
       // A statement whose connection was killed may end as one that found nothing.
       if (rows.command === null || rows.command === undefined) throw new DatabaseError('unreachable', 'not reachable (the answer broke off)', { sqlState: 'CONNECTION_CLOSED' })
       return [...rows] as row[]
     },
-    query: (build, { deadlineMs = DEFAULT_DEADLINE_MS } = {}) => within(build(pool.orm), deadlineMs),
     async script(text, { deadlineMs = DEFAULT_DEADLINE_MS } = {}) {
-      await within(pool.client.unsafe(text).simple(), deadlineMs)
+      await within(pool.unsafe(text).simple(), deadlineMs)
     },
     async isReachable() {
       try {
-        await within(pool.client.unsafe('select 1'), 1000)
+        await within(pool.unsafe('select 1'), 1000)
         return true
       } catch {
         return false
@@ -99,14 +105,14 @@ export function connect(options: ConnectOptions): Database {
     },
     async close() {
       // end() can hang after a connection reset; the process must still exit.
-      await Promise.race([pool.client.end({ timeout: 2 }), Bun.sleep(3000)]).catch(() => {})
+      await Promise.race([pool.end({ timeout: 2 }), Bun.sleep(3000)]).catch(() => {})
     },
   }
 }
 
 function openPool({ username, password, maxConnections, statementTimeoutMs = 30_000, ...options }: ConnectOptions) {
   const { url, ...socket } = splitSocketDirectory(options.url)
-  const client = postgres(url, {
+  return postgres(url, {
     ...socket,
     max: maxConnections,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
@@ -116,6 +122,6 @@ function openPool({ username, password, maxConnections, statementTimeoutMs = 30_
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     connection: { application_name: 'gatehouse', DateStyle: 'ISO', statement_timeout: statementTimeoutMs },
+    types: TYPES,
   })
-  return { client, orm: drizzle(client) }
 }

@@ -1,12 +1,27 @@
 // Reads request bodies with a cap, so that nobody makes us hold more than the route allows.
 import { GatewayError } from '../errors.ts'
 
+/** Of requests that were made from others: those, whose bodies they have. */
+const sources = new WeakMap<Request, Request>()
+
+/**
+ * A request for the same with another URL. Its body is the other one's and is read by `readBytes` alone: a copy would have
+ * it pass through two more streams, which costs more than the rest of reading it.
+ */
+export function readdressed(request: Request, url: string): Request {
+  const { method, headers, signal } = request
+  const made = new Request(url, { method, headers, signal })
+  sources.set(made, request)
+  return made
+}
+
 /** The whole body. Throws `too_large` before reading when Content-Length says so, else as soon as the cap is passed. */
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get('content-length') ?? Number.NaN)
   if (declared > maxBytes) throw tooLarge(maxBytes)
-  if (declared >= 0) return request.bytes()
-  return readChunked(request, maxBytes)
+  const source = sources.get(request) ?? request
+  if (declared >= 0) return source.bytes()
+  return readChunked(source, maxBytes)
 }
 
 async function readChunked(request: Request, maxBytes: number): Promise<Uint8Array> {

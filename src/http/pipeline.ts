@@ -8,6 +8,7 @@ import type { Principal } from '../principal.ts'
 import type { Result } from '../std/result.ts'
 import type { AdminActor, RequireAdmin } from './admin-access.ts'
 import { presentedToken } from './authenticate.ts'
+import { readdressed } from './body.ts'
 import { anthropicError } from './errors/anthropic.ts'
 import { admit, isRefusal, type Admitted, type GateLimits, type GateRefusal } from './gate.ts'
 import { adminRequestId, setContext, type IdleLimit, type RequestContext } from './request-context.ts'
@@ -127,7 +128,7 @@ async function authenticate(deps: PipelineDeps, request: Request, target: Admitt
 
 /** The router sees a host and a path of ours, never the client's Host: it finds the path by position. */
 async function route(deps: PipelineDeps, request: Request, target: Admitted, context: RequestContext): Promise<Response> {
-  const inner = new Request(`http://gatehouse.internal${target.path}${target.query}`, request)
+  const inner = readdressed(request, `http://gatehouse.internal${target.path}${target.query}`)
   setContext(inner, context)
   return deps.router(inner)
 }

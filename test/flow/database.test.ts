@@ -5,6 +5,7 @@ import { sql } from 'drizzle-orm'
 import { connect } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { migrations } from '../../src/db/migrations.ts'
+import { prepared } from '../../src/db/prepared.ts'
 import type { Observation } from '../../src/observe/events.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
@@ -75,6 +76,25 @@ describe('a statement', () => {
     const db = connect({ url: 'postgres://nobody@127.0.0.1:1/none', maxConnections: 1, observe: () => {} })
     expect(await failure(db.run(sql`select 1`))).toMatchObject({ code: 'unreachable' })
     expect(await db.isReachable()).toBe(false)
+    await db.close()
+  })
+
+  test('that is prepared runs again and again, each time with the parameters of that time', async () => {
+    const db = open()
+    const twice = prepared<{ name: string; nobody: string | null }>(({ name, nobody }) => sql`select ${name}::text || ${name}::text as it, ${nobody}::text as nobody`)
+    const rows = await Promise.all(['a', 'b', `'--`].map((name) => db.run(twice({ name, nobody: null }))))
+    expect(rows).toEqual([[{ it: 'aa', nobody: null }], [{ it: 'bb', nobody: null }], [{ it: `'--'--`, nobody: null }]])
+    await db.close()
+  })
+
+  test('reads moments to the microsecond and JSON as what it says, and sends JSON as it was written', async () => {
+    const db = open()
+    const moment = '2026-11-27 12:00:00.123456+00'
+    const rows = await db.run(sql`select (${moment}::timestamptz at time zone 'UTC')::text as moment, ${moment}::timestamptz = '2026-11-27T12:00:00.123456Z' as same,
+      '2026-11-27'::date as day, ${'{"a":[1]}'}::jsonb as json, ${'{"a":[1]}'}::jsonb -> 'a' ->> 0 as inner`)
+    expect(rows).toEqual([{ moment: '2026-11-27 12:00:00.123456', same: true, day: '2026-11-27', json: { a: [1] }, inner: '1' }])
+    const [now] = await db.run<{ at: string }>(sql`select '2026-11-27 12:00:00.123456Z'::timestamptz as at`)
+    expect(now?.at).toMatch(/\.123456/)
     await db.close()
   })
 
