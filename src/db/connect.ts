@@ -12,6 +12,9 @@ import { splitSocketDirectory } from './socket-directory.ts'
 export const DEFAULT_DEADLINE_MS = 5000
 const CONNECT_TIMEOUT_SECONDS = 5
 
+/** On a connection: a statement that was sent behind another could not be taken back (giveUp). The driver's types do not know of it. */
+const ONE_AT_A_TIME = { max_pipeline: 0 }
+
 const asItIs = (value: string) => value
 /**
  * In place of the driver's own, by their numbers in pg_type. Moments stay text, because a Date has no microseconds. JSON
@@ -69,7 +72,10 @@ export function connect(options: ConnectOptions): Database {
     const startedMs = performance.now()
     options.meter?.began()
     const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new DatabaseError('deadline', `no answer within ${deadlineMs} ms`)), deadlineMs)
+      timer = setTimeout(() => {
+        giveUp(work)
+        reject(new DatabaseError('deadline', `no answer within ${deadlineMs} ms`))
+      }, deadlineMs)
     })
     try {
       return await Promise.race([work, deadline])
@@ -110,6 +116,15 @@ export function connect(options: ConnectOptions): Database {
   }
 }
 
+/** One that still waits for a connection is not run any more: whoever asked is told that it failed. One that was sent may take effect. */
+function giveUp(work: PromiseLike<unknown>): void {
+  const { state, cancel } = work as Partial<postgres.PendingQuery<[]>> & { state?: unknown }
+  if (cancel === undefined || (state !== null && state !== undefined)) return
+  // It ends as the driver ends what is cancelled; nobody hears that any more.
+  void Promise.resolve(work).catch(() => {})
+  cancel.call(work)
+}
+
 function openPool({ username, password, maxConnections, statementTimeoutMs = 30_000, ...options }: ConnectOptions) {
   const { url, ...socket } = splitSocketDirectory(options.url)
   return postgres(url, {
@@ -118,6 +133,7 @@ function openPool({ username, password, maxConnections, statementTimeoutMs = 30_
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     idle_timeout: 300,
     fetch_types: false,
+    ...ONE_AT_A_TIME,
     onnotice: () => {},
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),

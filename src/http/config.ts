@@ -39,9 +39,11 @@ export const accessControlSchema = mapping({
 
 /** A bearer may be 16 KiB long and is sent twice by some clients. */
 const HEADER_BYTES = 64 * 1024
+/** What the scan of a body can count (json/wasm/scan.ts), and far more than an upstream takes. */
+const MOST_BYTES = 1_000_000_000
 
 export const limitsSchema = mapping({
-  max_request_bytes: described(v.optional(integer(1), 32 * 1024 * 1024), 'Largest request body; 413 beyond it.'),
+  max_request_bytes: described(v.optional(integer(1, MOST_BYTES), 32 * 1024 * 1024), 'Largest request body; 413 beyond it.'),
   max_request_header_bytes: described(v.optional(integer(1), HEADER_BYTES), 'Largest header block; 431 beyond it.'),
   max_url_length: described(v.optional(integer(1), 8192), 'Longest URL path and query; 414 beyond it.'),
 })

@@ -63,6 +63,23 @@ describe('a statement', () => {
     await db.close()
   })
 
+  // Who asked has been told that it failed.
+  test('that waits for a connection beyond its deadline is not run afterwards', async () => {
+    const waiter = `waiter_${randomBytes(4).toString('hex')}`
+    await database.sql.unsafe(`create role ${waiter} login password 'waiter'; create table late (n int); grant insert on late to ${waiter}`)
+    const db = connect({ url: database.url, username: waiter, password: 'waiter', maxConnections: 1, observe: () => {} })
+    await db.run(sql`select 1`)
+    const first = db.run(sql`select pg_sleep(0.5)`)
+    const errors = await Promise.all([1, 2].map((n) => failure(db.run(sql`insert into late values (${n})`, { deadlineMs: 50 }))))
+    expect(errors).toMatchObject([{ code: 'deadline' }, { code: 'deadline' }])
+    await first
+    // The connection that they waited for ends when nothing waits for it any more.
+    while ((await database.sql`select from pg_stat_activity where usename = ${waiter}`).length > 0) await Bun.sleep(10)
+    expect([...(await database.sql`select n from late`)]).toEqual([])
+    await db.close()
+    await database.sql.unsafe(`drop table late; drop role ${waiter}`)
+  })
+
   // T259
   test('fails without showing its parameters', async () => {
     const db = open()

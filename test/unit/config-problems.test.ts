@@ -53,7 +53,7 @@ describe('listen, access_control, limits', () => {
     ['an octet with a leading zero', complete({ access_control: { allow_cidrs: ['010.0.0.1'] } }), `access_control.allow_cidrs[0]: ${RANGE}`],
     ['a port where no proxy is meant', complete({ access_control: { deny_cidrs: ['10.0.0.1:80'] } }), `access_control.deny_cidrs[0]: ${RANGE}`],
     ['a range that is no list', listen({ trusted_proxies: '10.0.0.0/8' }), 'listen.trusted_proxies: must be a list'],
-    ['a body limit of nothing', complete({ limits: { max_request_bytes: 0 } }), 'limits.max_request_bytes: must be a whole number of at least 1'],
+    ['a body limit of nothing', complete({ limits: { max_request_bytes: 0 } }), 'limits.max_request_bytes: must be a whole number from 1 to 1000000000'],
     ['a rate limit of nothing', complete({ rate_limits: { device_verify: { max: 0 } } }), 'rate_limits.device_verify.max: must be a whole number of at least 1'],
   ])
 })
