@@ -11,7 +11,7 @@ export interface Issued {
 /** RFC 6749 §5.1, with the e-mail address, so that the client can show the account before it stores anything. */
 export async function tokenAnswer(deps: OAuthDeps, context: RequestContext, { identity, sid, refreshToken }: Issued): Promise<Response> {
   await deps.greet(identity, context)
-  const { token, expiresIn } = await deps.tokens.mint(identity, sid, Math.floor(deps.now().getTime() / 1000))
+  const { token, expiresIn } = deps.tokens.mint(identity, sid, Math.floor(deps.now().getTime() / 1000))
   deps.observe({
     evt: 'session.mint',
     request_id: context.requestId,

@@ -1,7 +1,7 @@
 // The bearer token: an HS256 JWT with everything pinned. Libraries accept too much by default (any HMAC size, any
 // type, no expiry), so every property of RFC 8725 that matters is asked for here, by name.
-import { SignJWT, jwtVerify } from 'jose'
-import { createHash } from 'node:crypto'
+import { jwtVerify } from 'jose'
+import { createHash, createHmac } from 'node:crypto'
 import type { Identity, Principal } from '../principal.ts'
 import type { Result } from '../std/result.ts'
 import type { Secret } from '../std/secret.ts'
@@ -24,7 +24,7 @@ export type VerifyReason = 'malformed' | 'unknown_key' | 'bad_signature_or_claim
 export interface Tokens {
   readonly ttlSeconds: number
   /** Signs a token for one sign-in. `expiresIn` is in seconds. */
-  mint(identity: Identity, sid: string, nowSeconds: number): Promise<{ token: string; jti: string; expiresIn: number }>
+  mint(identity: Identity, sid: string, nowSeconds: number): { token: string; jti: string; expiresIn: number }
   /** Judges a token; says nothing of revocation. */
   verify(token: string, nowSeconds: number): Promise<Result<Principal, VerifyReason>>
 }
@@ -42,6 +42,7 @@ export interface TokenOptions {
 export function createTokens({ secrets, issuer, ttlSeconds, relevantGroups = new Set<string>() }: TokenOptions): Tokens {
   const keys = new Map(secrets.map((secret) => [keyId(secret), new TextEncoder().encode(secret.reveal())]))
   const [signingKid, signingKey] = keys.entries().next().value as [string, Uint8Array]
+  const header = encoded({ alg: 'HS256', typ: TYPE, kid: signingKid })
   const verified = new Map<string, Principal>()
 
   async function judge(token: string, nowSeconds: number): Promise<Result<Principal, VerifyReason>> {
@@ -65,7 +66,7 @@ export function createTokens({ secrets, issuer, ttlSeconds, relevantGroups = new
 
   return {
     ttlSeconds,
-    async mint(identity, sid, nowSeconds) {
+    mint(identity, sid, nowSeconds) {
       const jti = crypto.randomUUID()
       const claims = {
         idp: identity.issuer,
@@ -73,17 +74,14 @@ export function createTokens({ secrets, issuer, ttlSeconds, relevantGroups = new
         ...(identity.email === undefined ? {} : { email: identity.email }),
         ...(identity.name === undefined ? {} : { name: identity.name.slice(0, 256) }),
         groups: fittingGroups(identity.groups, relevantGroups, MAX_GROUP_CHARACTERS),
+        iss: issuer,
+        aud: AUDIENCE,
+        sub: identity.sub,
+        jti,
+        iat: nowSeconds,
+        exp: nowSeconds + ttlSeconds,
       }
-      const token = await new SignJWT(claims)
-        .setProtectedHeader({ alg: 'HS256', typ: TYPE, kid: signingKid })
-        .setIssuer(issuer)
-        .setAudience(AUDIENCE)
-        .setSubject(identity.sub)
-        .setJti(jti)
-        .setIssuedAt(nowSeconds)
-        .setExpirationTime(nowSeconds + ttlSeconds)
-        .sign(signingKey)
-      return { token, jti, expiresIn: ttlSeconds }
+      return { token: sign(header, claims, signingKey), jti, expiresIn: ttlSeconds }
     },
     async verify(token, nowSeconds) {
       const known = verified.get(token)
@@ -93,6 +91,19 @@ export function createTokens({ secrets, issuer, ttlSeconds, relevantGroups = new
       return result
     },
   }
+}
+
+/**
+ * RFC 7515 §7.1 with RFC 7518 §3.2. Here and not in the library that verifies, because that one goes through WebCrypto: a
+ * thread of its own and thirty times the time, for a hash of half a kilobyte.
+ */
+function sign(header: string, claims: object, key: Uint8Array): string {
+  const input = `${header}.${encoded(claims)}`
+  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`
+}
+
+function encoded(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
 }
 
 /** The cache's key is the whole token: a prefix would answer with somebody else's identity. */
