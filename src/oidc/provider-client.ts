@@ -50,6 +50,8 @@ export function createProviderClient({ metadata, clientId, authentication, redir
   const { userinfo_endpoint, token_endpoint_auth_methods_supported: _, ...server } = metadata
   const configuration = new Configuration({ ...server, ...(userinfo_endpoint !== undefined && { userinfo_endpoint }) }, clientId, undefined, authentication)
   configuration[customFetch] = transport(fetch)
+  // Our fetch has a shorter one for head and body together; the library's is a timer that lives on after the answer.
+  configuration.timeout = 0
   // Which schemes are acceptable was decided at discovery.
   allowInsecureRequests(configuration)
 
