@@ -23,6 +23,8 @@ export interface Bench {
   /** The database server's first process. */
   readonly postmaster: number
   readonly url: string
+  /** Of the identity provider. */
+  readonly issuer: string
   readonly databaseUrl: string
   metrics(): Promise<string>
   /** Stops the gateway and starts it again on its database. */
@@ -65,6 +67,7 @@ export async function startBench({ provider, isAuditStored = true }: { provider:
     token,
     postmaster,
     url,
+    issuer: idp.issuer,
     databaseUrl: database.url,
     metrics: async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
     async restart() {

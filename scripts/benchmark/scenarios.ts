@@ -8,7 +8,7 @@ import { cpuSeconds, forgetPeak, memory } from './cpu.ts'
 import { median, runLoad } from './load.ts'
 import { bedrockAnswer, jsonAnswer, request, streamAnswer, type Body } from './messages.ts'
 import type { Bench } from './rig.ts'
-import { signIn } from './sign-in.ts'
+import { createSignInClient, type SignInClient } from './sign-in-load.ts'
 import { runStreams } from './streams.ts'
 import { turns, type Turn } from './turns.ts'
 
@@ -98,23 +98,26 @@ export interface SignInResult {
 
 const SIGN_INS_AT_ONCE = 16
 
-export async function measureSignIns({ url, gateway }: Bench, { rounds, seconds }: Extent): Promise<SignInResult> {
+export async function measureSignIns({ url, issuer, gateway }: Bench, { rounds, seconds }: Extent): Promise<SignInResult> {
   let done = 0
+  const clients = await Promise.all(Array.from({ length: SIGN_INS_AT_ONCE }, () => createSignInClient(url, issuer)))
   const run = async (limitSeconds: number) => {
     done = 0
     const before = cpuSeconds(gateway.pid)
     const startedMs = performance.now()
-    const work = async () => {
+    const work = async ({ signIn }: SignInClient) => {
       do {
-        await signIn(url, done % 2 === 0 ? 'alice' : 'bob')
+        await signIn(done % 2 === 0 ? 'alice' : 'bob')
         done++
       } while (performance.now() - startedMs < limitSeconds * 1000)
     }
-    await Promise.all(Array.from({ length: SIGN_INS_AT_ONCE }, work))
+    await Promise.all(clients.map(work))
     return { perSecond: (done * 1000) / (performance.now() - startedMs), cpuMs: ((cpuSeconds(gateway.pid) - before) * 1000) / done }
   }
   await run(seconds)
-  return run(seconds * Math.min(rounds, 3))
+  const result = await run(seconds * Math.min(rounds, 3))
+  for (const client of clients) client.close()
+  return result
 }
 
 export interface LedgerResult {
