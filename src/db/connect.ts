@@ -90,7 +90,7 @@ export function connect(options: ConnectOptions): Database {
   }
 
   return {
-    async run<row>(statement: SQL, { deadlineMs = DEFAULT_DEADLINE_MS }: RunOptions = {}) {
+    async run<row>(statement: SQL | Statement, { deadlineMs = DEFAULT_DEADLINE_MS }: RunOptions = {}) {
       const { text, values } = toStatement(statement)
       // Prepared by name: the driver asks for the types of any other statement first, and each run is two round trips.
       const rows = await within(pool.unsafe(text, values as never[], { prepare: true }), deadlineMs)
