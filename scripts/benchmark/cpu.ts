@@ -22,18 +22,12 @@ function stat(pid: number): Stat | undefined {
   }
 }
 
-/** Seconds that a process has run, to the nanosecond, over all its threads that live; the ones of the runtime do. */
-function running(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1e9, 0)
-  } catch {
-    return 0
-  }
-}
-
-/** Seconds that a process and everything it started have run. */
+/** Seconds that a process and everything it started have run, to a hundredth: with the threads that have ended, such as the runtime's compilers. */
 export function cpuSeconds(pid: number): number {
-  return familyOf(pid).reduce((sum, one) => sum + running(one) + (stat(one)?.children ?? 0), 0)
+  return familyOf(pid).reduce((sum, one) => {
+    const { own = 0, children = 0 } = stat(one) ?? {}
+    return sum + own + children
+  }, 0)
 }
 
 /** The process and all that descend from it. */
