@@ -98,7 +98,7 @@ export interface SignInResult {
 
 const SIGN_INS_AT_ONCE = 16
 
-export async function measureSignIns({ url, issuer, gateway }: Bench, { rounds, seconds }: Extent): Promise<SignInResult> {
+export async function measureSignIns({ url, issuer, gateway }: Bench, { rounds, seconds, warmSeconds }: Extent): Promise<SignInResult> {
   let done = 0
   const clients = await Promise.all(Array.from({ length: SIGN_INS_AT_ONCE }, () => createSignInClient(url, issuer)))
   const run = async (limitSeconds: number) => {
@@ -114,7 +114,7 @@ export async function measureSignIns({ url, issuer, gateway }: Bench, { rounds, 
     await Promise.all(clients.map(work))
     return { perSecond: (done * 1000) / (performance.now() - startedMs), cpuMs: ((cpuSeconds(gateway.pid) - before) * 1000) / done }
   }
-  await run(seconds)
+  await run(warmSeconds)
   const result = await run(seconds * Math.min(rounds, 3))
   for (const client of clients) client.close()
   return result
