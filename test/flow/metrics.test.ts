@@ -29,7 +29,7 @@ function seldom(): Map<string, ReadFamily> {
   const upstream = { name: 'u', provider: 'bedrock', priority: 0, weight: 1, credential: () => ({ obtainedAtMs: 0, expiresAtMs: 1000 }), leftOut: () => [{ model: MODEL, item: 'beta:x', refusals: 1 }] }
   const lane = { upstream, inFlight: 0, breakers: () => [], outcomes: {}, failovers: 0 } as unknown as Lane
   const executions = createExecutionMetrics({ models: [], upstreams: [] })
-  executions.count([{ kind: 'compaction', model: 'm', upstream: 'u', provider: 'bedrock', usage: { isEstimated: true, beside: [] }, status: 200, outcome: 'completed', price: { by: '', rates: { input: 0n, output: 0n, cacheRead: 0n, cacheWrite5m: 0n, cacheWrite1h: 0n, webSearch: 0n } } } as never])
+  executions.count([{ kind: 'compaction', model: 'm', upstream: 'u', provider: 'bedrock', usage: { isEstimated: true, beside: [] }, status: 200, outcome: 'completed', cost: 0n, price: { by: '', rates: { input: 0n, output: 0n, cacheRead: 0n, cacheWrite5m: 0n, cacheWrite1h: 0n, webSearch: 0n } } } as never])
   return readExposition(exposition([...database.families(), ...upstreamMetrics([lane], 0, 0), ...executions.families()].filter(({ name, samples }) => samples.length > 0 && !name.startsWith('gen_ai'))))
 }
 
