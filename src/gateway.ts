@@ -16,6 +16,7 @@ import { BootError } from './errors.ts'
 import { createAddressRule } from './http/access-control.ts'
 import { createAdminAccess, createRequireAdmin } from './http/admin-access.ts'
 import { clientAddress } from './http/client-ip.ts'
+import { drain } from './http/drain.ts'
 import { createFold, FOLD_MS } from './http/fold.ts'
 import { createHealth } from './http/health.ts'
 import { listenForMetrics } from './http/metrics-listener.ts'
@@ -134,7 +135,8 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
   logLevel.tells(observe)
   const debug = createDebug(logLevel, observe)
   const publicUrl = config.listen.public_url ?? loopbackUrl(config)
-  const state = { draining: false }
+  const state = { listening: false, draining: false }
+  const isShared = config.listen.reuse_port
   const parts = await assemble({ ...options, observe, tell, debug }, store, publicUrl, cleanUp)
   const health = createHealth({
     isReachable: store.db.isReachable,
@@ -191,16 +193,18 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
       ['POST /v1/messages/count_tokens', parts.relay.countTokens],
     ]),
     router: (request) => app.handle(request),
-    isDraining: () => state.draining,
+    isDraining: () => state.draining && !isShared,
+    isLeaving: () => state.draining && isShared,
     isTrailBlocking: () => trail?.isBlocking() === true,
     observe,
     debug,
     answered: requests.answered,
   })
   if (config.listen.metrics !== undefined) {
-    cleanUp.push(listenForMetrics(config.listen.metrics, metrics).stop)
+    cleanUp.push(listenForMetrics(config.listen.metrics, { collect: metrics, isReady: () => state.listening && health.isReady() }).stop)
   }
   const listener = await listen({ host: config.listen.host, port: config.listen.port, tls: config.listen.tls, reusePort: config.listen.reuse_port, handle, observe, idleSeconds: options.idleSeconds })
+  state.listening = true
   observe({ op: 'info', message: `gatehouse ${version} listens on ${config.listen.host}:${listener.port} as ${publicUrl}` })
   return running({ listener, relay: parts.relay, state, cleanUp, url: publicUrl, listen: config.listen })
 }
@@ -324,25 +328,13 @@ interface Running {
   listen: GatewayConfig['listen']
 }
 
-/** How long the last streams may take to say that they are cut. */
-const FAREWELL_MS = 1000
-const DRAIN_STEP_MS = 50
-
 function running({ listener, relay, state, cleanUp, url, listen: { drain_seconds: drainSeconds, reuse_port: isShared } }: Running): Gateway {
   return {
     url,
     port: listener.port,
     async stop() {
       state.draining = true
-      // Where others have the port too, new connections are theirs from here on; elsewhere a balancer has to read the 503 first.
-      const left = isShared ? listener.close() : undefined
-      const idle = () => relay.activeRequests() === 0
-      if (!(await within(drainSeconds * 1000, idle))) {
-        relay.endAll()
-        await within(FAREWELL_MS, idle)
-      }
-      await Promise.race([left ?? listener.close(), Bun.sleep(FAREWELL_MS)])
-      listener.abort()
+      await drain({ listener, isShared, inFlight: relay.activeRequests, endAll: relay.endAll, drainSeconds })
       await closeAll(cleanUp)
     },
     abort() {
@@ -350,14 +342,6 @@ function running({ listener, relay, state, cleanUp, url, listen: { drain_seconds
       void closeAll(cleanUp)
     },
   }
-}
-
-async function within(limitMs: number, condition: () => boolean): Promise<boolean> {
-  for (const endMs = performance.now() + limitMs; performance.now() < endMs; ) {
-    if (condition()) return true
-    await Bun.sleep(DRAIN_STEP_MS)
-  }
-  return condition()
 }
 
 async function closeAll(cleanUp: CleanUp): Promise<void> {

@@ -21,6 +21,7 @@ const RULES: readonly Rule[] = [
   { needs: ['enforcement', 'admin'], check: enforcementNeedsAdmin },
   { needs: ['session', 'oidc'], check: signingSecretIsOwn },
   { needs: ['telemetry'], check: telemetryUrls },
+  { needs: ['listen', 'store'], check: sharedPort },
 ]
 
 /** What stops the boot although each section alone is right. */
@@ -53,6 +54,14 @@ function enforcementNeedsAdmin({ enforcement, admin }: GatewayConfig): Problem[]
 function signingSecretIsOwn({ session, oidc }: GatewayConfig): Problem[] {
   const shared = new Set(oidc.flatMap(({ client_secret }) => client_secret?.reveal() ?? []))
   return session.jwt_secret.some((secret) => shared.has(secret.reveal())) ? [{ path: ['session', 'jwt_secret'], message: 'is the client_secret of oidc, too; it must be a secret of its own' }] : []
+}
+
+/** Each instance would have people and sessions that the others do not know. */
+function sharedPort({ listen, store }: GatewayConfig): Problem[] {
+  return [
+    ...(listen.reuse_port && store.embedded !== undefined ? [{ path: ['listen', 'reuse_port'], message: 'needs store.postgres_url: an embedded database belongs to one process' }] : []),
+    ...(listen.reuse_port && listen.port === 0 ? [{ path: ['listen', 'port'], message: 'must be given where listen.reuse_port is set: 0 is another port for each instance' }] : []),
+  ]
 }
 
 const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'].map((range) => parseCidr(range) as Cidr)

@@ -22,7 +22,7 @@ export const listenSchema = v.pipe(
     trusted_proxies: described(v.optional(list(cidr({ allowPort: true })), []), 'Proxies whose `X-Forwarded-For` is believed. An entry may carry a port, which means nothing.'),
     metrics: described(
       v.optional(mapping({ host: described(v.optional(text(), '127.0.0.1'), 'Address of that listener.'), port: described(integer(0, 65_535), 'Its port.') })),
-      'Listener for Prometheus, `GET /metrics`, without a credential; off unless given. Administrators read the same at `/metrics` of the gateway itself.',
+      'Listener for Prometheus, `GET /metrics`, without a credential; `/readyz` and `/healthz` of this instance, too; off unless given. Administrators read the same at `/metrics` of the gateway itself.',
     ),
     drain_seconds: described(v.optional(integer(0, 86_400), 60), 'How long streams may finish after SIGTERM.'),
   }),

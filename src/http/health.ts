@@ -42,3 +42,7 @@ export function createHealth(deps: { isReachable: () => Promise<boolean>; graceS
     stop: () => void rounds?.stop(),
   }
 }
+
+export function readinessAnswer(isReady: boolean): Response {
+  return new Response(isReady ? 'ready' : 'not ready', { status: isReady ? 200 : 503, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' } })
+}

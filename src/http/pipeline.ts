@@ -31,6 +31,8 @@ export interface PipelineDeps {
   direct: ReadonlyMap<string, Route>
   router: (request: Request) => Response | Promise<Response>
   isDraining: () => boolean
+  /** Whoever asks is answered, and asks another instance the next time. */
+  isLeaving: () => boolean
   /** What is done could not be written to the audit trail, and may not be done without. */
   isTrailBlocking: () => boolean
   observe: Observe
@@ -47,6 +49,7 @@ export function createPipeline(deps: PipelineDeps): (request: Request, peer: str
     const ms = performance.now() - about.receivedMs
     deps.answered(about.path, response.status, ms)
     deps.debug(about.requestId, () => `${request.method} ${about.path === '' ? '(refused at the gate)' : shownPath(about.path)}: ${response.status} after ${Math.round(ms)} ms, for ${about.clientIp}`)
+    if (deps.isLeaving()) response.headers.set('connection', 'close')
     return withCommonHeaders(response, about.requestId, deps.hsts)
   }
 }

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import type { AdminRules, RequireAdmin } from '../http/admin-access.ts'
 import { isAdministrator } from '../http/admin-access.ts'
 import { readBytes } from '../http/body.ts'
+import { readinessAnswer } from '../http/health.ts'
 import { adminOf, contextOf } from '../http/request-context.ts'
 import { writerOf } from '../http/writer-of.ts'
 import type { PageSignIn } from '../me/page-sign-in.ts'
@@ -31,7 +32,7 @@ const RAW = { parse: 'none' } as const
 export function statusRoutes(deps: StatusRoutesDeps) {
   return new Elysia({ name: 'status' })
     .get('/readyz', async ({ request }) => {
-      if (new URL(request.url).searchParams.get('verbose') !== '1') return readiness(deps.isReady())
+      if (new URL(request.url).searchParams.get('verbose') !== '1') return readinessAnswer(deps.isReady())
       await requireAdmin(deps, request)
       const facts = deps.facts()
       const troubles = troublesOf(facts)
@@ -81,10 +82,6 @@ function presentsCredential(headers: Headers): boolean {
 function aboutRequest(request: Request) {
   const { requestId, clientIp } = contextOf(request)
   return { request_id: requestId, client_ip: clientIp }
-}
-
-function readiness(isReady: boolean): Response {
-  return new Response(isReady ? 'ready' : 'not ready', { status: isReady ? 200 : 503, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' } })
 }
 
 const json = (body: object, status = 200): Response => Response.json(body, { status, headers: { 'cache-control': 'no-store' } })

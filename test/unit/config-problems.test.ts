@@ -47,6 +47,8 @@ describe('listen, access_control, limits', () => {
     ['a port beyond all ports', listen({ port: 65_536 }), 'listen.port: must be a whole number from 0 to 65535'],
     ['half a port', listen({ port: 80.5 }), 'listen.port: must be a whole number from 0 to 65535'],
     ['half of TLS', listen({ tls: { cert: '/a.pem' } }), 'listen.tls.key: is required'],
+    ['a shared port that is not said', listen({ port: 0, reuse_port: true }), 'listen.port: must be given where listen.reuse_port is set: 0 is another port for each instance'],
+    ['instances that share an embedded database', complete({ listen: { public_url: 'https://gw.example.com', reuse_port: true }, store: { embedded: '/var/lib/gatehouse' } }), 'listen.reuse_port: needs store.postgres_url: an embedded database belongs to one process'],
     // T172
     ['a prefix beyond all bits', listen({ trusted_proxies: ['10.0.0.0/33'] }), `listen.trusted_proxies[0]: ${RANGE}`],
     ['an address of three octets', listen({ trusted_proxies: ['10.0.0.1', '1.2.3'] }), `listen.trusted_proxies[1]: ${RANGE}`],
