@@ -8,6 +8,7 @@ const SUITES = { architecture: '*.test.ts', unit: 'unit/**/*.test.ts', flow: 'fl
 const TEST_TIMEOUT_MS = 60_000
 const TOTAL_TIMEOUT_MS = 30 * 60_000
 const PIPES_CLOSE_MS = 3_000
+const FAILURE_LINES = 60
 
 interface Counts {
   passed: number
@@ -27,6 +28,7 @@ if (process.getuid?.() === 0 && !(await isOpenToOthers(process.cwd()))) process.
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 const summary: string[] = []
+const failures: string[] = []
 try {
   await step('types', ['node_modules/.bin/tsc', '--noEmit'])
   await step('build', ['scripts/build.ts'])
@@ -38,6 +40,7 @@ try {
   console.error(error)
   total.failed++
 }
+if (failures.length > 0) console.log(`\n== what failed\n${failures.join('\n')}`)
 console.log(`\n${summary.join('\n')}`)
 const success = total.failed === 0 && total.passed > 0
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
@@ -64,7 +67,8 @@ async function runInCopy(): Promise<number> {
 async function step(name: string, command: string[]): Promise<void> {
   console.log(`\n== ${name}`)
   const began = performance.now()
-  const { exitCode } = await run(command)
+  const { exitCode, output } = await run(command)
+  if (exitCode !== 0) failures.push(`\n-- ${name}\n${lastLines(output)}`)
   record(name, began, { passed: 0, failed: exitCode === 0 ? 0 : 1, skipped: 0 }, exitCode === 0 ? 'ok' : 'failed')
 }
 
@@ -75,6 +79,9 @@ async function suite(name: string, pattern: string): Promise<void> {
   const began = performance.now()
   const { exitCode, output } = await run(['test', `--timeout=${TEST_TIMEOUT_MS}`, ...files])
   const counts = countsOf(output)
+  const failed = failuresOf(output)
+  failures.push(...failed)
+  if (exitCode !== 0 && failed.length === 0) failures.push(`\n-- ${name} (exit code ${exitCode})\n${lastLines(output)}`)
   // A process that died, hung or threw between tests may have printed no failure at all.
   if (exitCode !== 0 && counts.failed === 0) counts.failed = 1
   record(name, began, counts, `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped${exitCode === 0 ? '' : ` (exit code ${exitCode})`}`)
@@ -113,4 +120,23 @@ function show(stream: ReadableStream<Uint8Array>): { text: () => string; done: P
 function countsOf(output: string): Counts {
   const last = (word: string) => Number([...output.matchAll(new RegExp(`^ (\\d+) ${word}$`, 'gm'))].at(-1)?.[1] ?? 0)
   return { passed: last('pass'), failed: last('fail'), skipped: last('skip') + last('todo') }
+}
+
+/** The tests that failed, each under its file with what was printed before its `(fail)`: told again at the end, for a log of which only the end is kept. */
+function failuresOf(output: string): string[] {
+  const found = new Map<string, string>()
+  let file = ''
+  let before: string[] = []
+  for (const line of output.split('\n')) {
+    const heading = /^(test\/\S+\.test\.ts):$/.exec(line)?.[1]
+    if (heading !== undefined) file = heading
+    if (line.startsWith('(fail)') && !found.has(line)) found.set(line, `\n-- ${file}\n${lastLines(before.join('\n'))}\n${line}`)
+    if (heading !== undefined || /^\((pass|fail|skip|todo)\)/.test(line)) before = []
+    else before.push(line)
+  }
+  return [...found.values()]
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-FAILURE_LINES).join('\n')
 }
