@@ -60,7 +60,7 @@ describe('readiness with its reasons', () => {
 })
 
 describe('the metrics listener', () => {
-  test('shows attempts and breakers on its own address, and nothing else there', async () => {
+  test('shows attempts and breakers on its own address, whether it is ready, and nothing else there', async () => {
     const other = await world.replica({ listen: { host: '127.0.0.1', port: 0, public_url: world.gateway.url, metrics: { port: metricsPort } } })
     world.upstream.enqueue(answerError(429, 'slow down', { 'retry-after': '60' }))
     await other.post('/v1/messages', { model: MODEL, max_tokens: 1, messages: [] }, token)
@@ -70,7 +70,9 @@ describe('the metrics listener', () => {
     expect(text.split('\n')).toContain(`gatehouse_upstream_breaker_state{upstream="anthropic",model="${MODEL}"} 2`)
     expect(text.split('\n')).toContain('gatehouse_upstream_attempts_total{upstream="anthropic",outcome="failed"} 1')
     expect(text.split('\n')).toContain('# TYPE gatehouse_upstream_attempts_total counter')
-    expect((await fetch(`http://127.0.0.1:${metricsPort}/readyz?verbose=1`)).status).toBe(404)
+    expect(await (await fetch(`http://127.0.0.1:${metricsPort}/readyz?verbose=1`)).text()).toBe('ready')
+    expect((await fetch(`http://127.0.0.1:${metricsPort}/status`)).status).toBe(404)
+    expect((await fetch(`http://127.0.0.1:${metricsPort}/v1/models`)).status).toBe(404)
     expect((await fetch(`http://127.0.0.1:${metricsPort}/metrics`, { method: 'POST' })).status).toBe(405)
     expect((await fetch(`${other.url}/metrics`)).status).toBe(401)
   })
