@@ -14,6 +14,8 @@ export interface Marks {
   readonly fileId: boolean
   /** A member further in than the top level is called `model`, and not within an `input` or `input_schema`. */
   readonly nestedModel: boolean
+  /** A member is called `data`. */
+  readonly data: boolean
 }
 
 /** A member of the top level by offsets: of its key's first quote, past its last one, of the value's first byte, past its last one. */
@@ -40,7 +42,7 @@ export interface ScanModule {
 }
 
 const REFUSALS: readonly Refusal[] = ['invalid_json', 'not_an_object', 'too_many_members']
-const [HOUR, CACHE_CONTROL, URL, FILE_ID, NESTED_MODEL, MARK_BITS] = [1, 2, 4, 8, 16, 8]
+const [HOUR, CACHE_CONTROL, URL, FILE_ID, NESTED_MODEL, DATA, MARK_BITS] = [1, 2, 4, 8, 16, 64, 8]
 /** Zeros behind the body: whatever is open there ends there, and no byte of a former one is read. */
 const PADDING = 32
 const PAGE_BYTES = 65_536
@@ -89,5 +91,5 @@ function locatedIn({ memory, members }: ScanModule, count: number): Located[] {
 
 function marksOf(bits: number): Marks {
   const has = (mark: number) => (bits & mark) !== 0
-  return { hour: has(HOUR), cacheControl: has(CACHE_CONTROL), url: has(URL), fileId: has(FILE_ID), nestedModel: has(NESTED_MODEL) }
+  return { hour: has(HOUR), cacheControl: has(CACHE_CONTROL), url: has(URL), fileId: has(FILE_ID), nestedModel: has(NESTED_MODEL), data: has(DATA) }
 }

@@ -9,7 +9,7 @@ import { executionsOf } from '../pricing/executions-of.ts'
 import type { Pricing } from '../pricing/price.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
 import type { Principal } from '../principal.ts'
-import type { AdmitSpend } from '../spend/admission.ts'
+import type { AdmitSpend, Admitted } from '../spend/admission.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Answered, Tried } from './attempt.ts'
 import type { MessagesRequest } from './read-request.ts'
@@ -62,35 +62,44 @@ export async function openCharge(deps: ChargeDeps, about: Charged): Promise<Char
     at: new Date(about.context.receivedAt),
   })
   const { requestId, clientIp } = about.context
-  const { headers, request } = await deps.admitSpend({ requestId, clientIp, principal: about.principal, conservative: conservative as Execution })
+  const admitted = await deps.admitSpend({ requestId, clientIp, principal: about.principal, conservative: conservative as Execution })
+  return createCharge(deps, admitted, execution, likelyInput(about.asked, window))
+}
+
+/**
+ * Of a request that is admitted. An answer may take many minutes: what is kept meanwhile is no body, which the functions in
+ * here would keep had they been made in `openCharge` (JavaScriptCore: those of an async function keep all its parameters).
+ */
+function createCharge(deps: ChargeDeps, { headers, request }: Admitted, execution: ExecutionOf, likely: number): Charge {
   const startedMs = deps.nowMs()
   const executions: Execution[] = []
-  let answer: { answered: Answered; ttfbMs: number } | undefined
+  let answer: Answer | undefined
   let bill: Bill | undefined
 
-  function final(answered: Answered, ttfbMs: number, outcome: Execution['outcome'], usage: Usage): readonly Execution[] {
-    const { status } = answered.response
-    const known = status === 200 ? heard(usage, outcome) : NO_USAGE
-    return execution({ upstream: answered.upstream, upstreamModel: answered.model, upstreamRequestId: answered.upstream.requestId(answered.response.headers), usage: known, status, outcome, at: request.startedAt, ttfbMs, durationMs: Math.round(deps.nowMs() - startedMs) })
+  function final(answer: Answer, outcome: Execution['outcome'], usage: Usage): readonly Execution[] {
+    const known = answer.status === 200 ? heard(usage, outcome) : NO_USAGE
+    return execution({ ...answer, usage: known, outcome, at: request.startedAt, durationMs: Math.round(deps.nowMs() - startedMs) })
   }
 
   /** Of an answer that did not say what it read: about what was sent, unless the upstream broke off before it said anything. */
   function heard(usage: Usage, outcome: Execution['outcome']): Usage {
     if (usage.input !== undefined) return usage
     const isSilent = outcome === 'upstream_broke' && usage.output === undefined
-    return { ...usage, ...(isSilent ? {} : { input: likelyInput(about.asked, window) }), isEstimated: true }
+    return { ...usage, ...(isSilent ? {} : { input: likely }), isEstimated: true }
   }
 
   return {
     headers,
     tried({ upstream, request: sent, status, upstreamRequestId, startedMs: sentMs, isAbandoned }) {
-      const usage = { ...NO_USAGE, ...(isAbandoned ? { input: likelyInput(about.asked, window) } : {}), isEstimated: status < 400 }
+      const usage = { ...NO_USAGE, ...(isAbandoned ? { input: likely } : {}), isEstimated: status < 400 }
       executions.push(...execution({ upstream, upstreamModel: sent.model, upstreamRequestId, usage, status, outcome: isAbandoned ? 'client_gone' : 'failed', at: request.startedAt, durationMs: Math.round(deps.nowMs() - sentMs) }))
     },
-    answered: (answered) => void (answer = { answered, ttfbMs: Math.round(deps.nowMs() - startedMs) }),
+    answered({ upstream, model, response }) {
+      answer = { upstream, upstreamModel: model, upstreamRequestId: upstream.requestId(response.headers), status: response.status, ttfbMs: Math.round(deps.nowMs() - startedMs) }
+    },
     end(outcome, usage) {
       if (bill !== undefined) return bill
-      if (answer !== undefined) executions.push(...final(answer.answered, answer.ttfbMs, outcome, usage))
+      if (answer !== undefined) executions.push(...final(answer, outcome, usage))
       deps.ledger.settle(request, executions)
       return (bill = { cost: executions.reduce((sum, one) => sum + one.cost, 0n), isEstimated: executions.some(({ usage }) => usage.isEstimated) })
     },
@@ -109,8 +118,13 @@ interface Facts {
   durationMs?: number
 }
 
+/** What is known of an answer from its head on. */
+type Answer = Pick<Facts, 'upstream' | 'upstreamModel' | 'upstreamRequestId' | 'status' | 'ttfbMs'>
+
+type ExecutionOf = (facts: Facts) => readonly Execution[]
+
 /** What all executions of a request have in common, and the price of each. One answer may be several: the first is its own. */
-function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged): (facts: Facts) => readonly Execution[] {
+function executionOf({ pricing }: ChargeDeps, { headers, asked: { model: modelAsked }, model }: Charged): ExecutionOf {
   const [client = '', clientVersion] = headers.get('user-agent')?.match(/^([\w.-]{1,40})(?:\/([\w.+-]{1,40}))?/)?.slice(1) ?? []
   const session = headers.get('x-claude-code-session-id') ?? undefined
   const name = catalogModel(model.id)?.id ?? model.id
@@ -120,7 +134,7 @@ function executionOf({ pricing }: ChargeDeps, { headers, asked, model }: Charged
       session,
       client,
       clientVersion,
-      modelAsked: asked.model,
+      modelAsked,
       model: served.model,
       upstream: upstream.name,
       provider: upstream.provider,

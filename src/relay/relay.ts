@@ -102,7 +102,7 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 
   async function answerCharged(surface: Surface, request: Request, context: RequestContext, { principal, asked, model, ordered, client, charge, ticket, startMs }: Ready): Promise<Response> {
-    const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model, charge, finished: (usage) => settle(ticket, usage) })
+    const report = inferenceReport({ observe: deps.observe, context, principal, path: PATHS[surface], model: asked.model, charge, finished: settlerOf(ticket) })
     let isSent = false
     const sending = () => {
       if (!isSent) metrics.beforeSend(surface, performance.now() - startMs)
@@ -264,12 +264,14 @@ function admit(deps: RelayDeps, principal: Principal, model: string, context: Re
   throw admission.error
 }
 
-/** Input as Anthropic's own limits per minute count it: without what was read from the cache. */
-function settle(ticket: QuotaTicket | undefined, usage: Usage): void {
-  const all = [usage, ...usage.beside.map((one) => one.usage)]
-  const sum = (count: (one: Usage) => number) => all.reduce((total, one) => total + count(one), 0)
-  ticket?.answered(sum(({ input = 0, cacheWrite5m = 0, cacheWrite1h = 0 }) => input + cacheWrite5m + cacheWrite1h), sum(({ output = 0 }) => output))
-  ticket?.done()
+/** Input as Anthropic's own limits per minute count it: without what was read from the cache. Made out here, where it keeps nothing of the request: `createCharge` says why. */
+function settlerOf(ticket: QuotaTicket | undefined): (usage: Usage) => void {
+  return (usage) => {
+    const all = [usage, ...usage.beside.map((one) => one.usage)]
+    const sum = (count: (one: Usage) => number) => all.reduce((total, one) => total + count(one), 0)
+    ticket?.answered(sum(({ input = 0, cacheWrite5m = 0, cacheWrite1h = 0 }) => input + cacheWrite5m + cacheWrite1h), sum(({ output = 0 }) => output))
+    ticket?.done()
+  }
 }
 
 function denied({ observe }: RelayDeps, surface: Surface, { requestId, clientIp, principal }: RequestContext, model: string, reason: string): void {

@@ -1,5 +1,5 @@
 // What a request can come to before anybody has counted its tokens. Pure.
-import { memberOf, textOf, type JsonObject, type MarkedObject } from '../json/scan.ts'
+import { memberOf, skipSpace, textOf, type JsonObject, type MarkedObject } from '../json/scan.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
 import { bufferOf } from '../std/buffer-of.ts'
 
@@ -10,7 +10,7 @@ const LIKELY_BYTES_PER_TOKEN = 4
 const MOST_INPUT = 1_000_000
 const MOST_OUTPUT = 128_000
 const [QUOTE, MAX_WORD] = [0x22, 32]
-const DATA = Buffer.from('"data":"')
+const DATA = Buffer.from('"data":')
 const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
 
 /**
@@ -37,18 +37,23 @@ export function worstCase(request: MarkedObject, { window = MOST_INPUT, maxOutpu
 }
 
 /** Tokens that a prompt probably has: its text by the byte, each image or document that it holds as a page or two. */
-export function likelyInput(request: JsonObject, window = MOST_INPUT): number {
-  const bytes = bufferOf(request.bytes)
-  let [text, held] = [bytes.length, 0]
+export function likelyInput({ bytes, marks }: MarkedObject, window = MOST_INPUT): number {
+  const held = marks.data ? heldIn(bufferOf(bytes)) : { files: 0, bytes: 0 }
+  return Math.min(window, Math.ceil((bytes.length - held.bytes) / LIKELY_BYTES_PER_TOKEN) + held.files * HELD_TOKENS)
+}
+
+function heldIn(bytes: Buffer): { files: number; bytes: number } {
+  const held = { files: 0, bytes: 0 }
   for (let at = bytes.indexOf(DATA); at >= 0; at = bytes.indexOf(DATA, at)) {
-    const start = at + DATA.length
-    const end = bytes.indexOf(QUOTE, start)
-    at = end < 0 ? bytes.length : end
-    if (at - start < LEAST_HELD_BYTES) continue
-    text -= at - start
-    held++
+    const start = skipSpace(bytes, at + DATA.length)
+    const end = bytes[start] === QUOTE ? bytes.indexOf(QUOTE, start + 1) : start
+    if (end - start > LEAST_HELD_BYTES) {
+      held.bytes += end - start - 1
+      held.files++
+    }
+    at = end
   }
-  return Math.min(window, Math.ceil(text / LIKELY_BYTES_PER_TOKEN) + held * HELD_TOKENS)
+  return held
 }
 
 /** Of a field that changes the price: whether it did, only the answer says. */

@@ -8,7 +8,7 @@ import { createScanner, type Marks, type ScanModule } from '../../src/json/scann
 import { createRandom } from '../support/clouds/random.ts'
 import { randomJson, randomObject } from '../support/random-json.ts'
 
-const NO_MARKS: Marks = { hour: false, cacheControl: false, url: false, fileId: false, nestedModel: false }
+const NO_MARKS: Marks = { hour: false, cacheControl: false, url: false, fileId: false, nestedModel: false, data: false }
 const ALIGNMENTS = Array.from({ length: 16 }, (_, at) => at)
 
 function marksOf(text: string): Marks {
@@ -124,6 +124,7 @@ function tokenMarks(text: string): Marks {
     else if (colon !== undefined) {
       names[names.length - 1] = word
       marks.cacheControl ||= word === 'cache_control'
+      marks.data ||= word === 'data'
       marks.nestedModel ||= word === 'model' && names.length > 1 && !names.slice(0, -1).some((name) => name === 'input' || name === 'input_schema')
     } else {
       marks.hour ||= word === '1h'
@@ -137,7 +138,7 @@ function tokenMarks(text: string): Marks {
 
 /** The searches that the marks are there instead of. */
 function searchMarks(text: string): Marks {
-  return { hour: text.includes('"1h"'), cacheControl: text.includes('cache_control'), url: /:\s*"url"/.test(text), fileId: text.includes('"file_id"'), nestedModel: text.includes('"model"') }
+  return { hour: text.includes('"1h"'), cacheControl: text.includes('cache_control'), url: /:\s*"url"/.test(text), fileId: text.includes('"file_id"'), nestedModel: text.includes('"model"'), data: /"data"\s*:/.test(text) }
 }
 
 function compareMarks(text: string, marks: Marks): void {
@@ -147,7 +148,7 @@ function compareMarks(text: string, marks: Marks): void {
   for (const mark of Object.keys(NO_MARKS) as (keyof Marks)[]) {
     if (marks[mark] && !searched[mark]) throw new Error(`no search finds ${mark} in ${text}`)
   }
-  if (marks.url !== searched.url || marks.fileId !== searched.fileId) throw new Error(`a search finds more than ${JSON.stringify(marks)} in ${text}`)
+  if (marks.url !== searched.url || marks.fileId !== searched.fileId || marks.data !== searched.data) throw new Error(`a search finds more than ${JSON.stringify(marks)} in ${text}`)
 }
 
 describe('a mark', () => {
@@ -168,6 +169,9 @@ describe('a mark', () => {
     ['{"a":["file_id"]}', ['fileId']],
     ['{"\\u0066ile_i\\u0064":1}', ['fileId']],
     ['{"file_ids":1,"file":"ile_id","a":"x\\"file_id"}', []],
+    ['{"data":1}', ['data']],
+    ['{"a":[{"\\u0064at\\u0061" :1}]}', ['data']],
+    ['{"a":"data","b":["data"],"datas":1,"dat":2,"Data":3,"\\"dat":4}', []],
     ['{"model":"a","mod\\u0065l":"b"}', []],
     ['{"a":{"model":1}}', ['nestedModel']],
     ['{"a":[[{"\\u006dodel":1}]]}', ['nestedModel']],

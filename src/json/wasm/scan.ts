@@ -22,6 +22,7 @@ const FILE_ID: i32 = 8
 const MODEL: i32 = 16
 /** Not handed out: of a key in whose value any words are the person's or their tools' own. */
 const INPUT: i32 = 32
+const DATA: i32 = 64
 
 const QUOTE: u8 = 0x22
 const BACKSLASH: u8 = 0x5c
@@ -215,6 +216,8 @@ function pastDigits(from: usize): usize {
 function keyMark(start: usize, end: usize): i32 {
   const first = load<u64>(start)
   switch (<i32>(end - start)) {
+    case 6:
+      return (first & 0x0000_ffff_ffff_ffff) == 0x0000_2261_7461_6422 ? DATA : 0 // "data"
     case 7: {
       const name = first & 0x00ff_ffff_ffff_ffff
       return name == 0x0022_6c65_646f_6d22 ? MODEL : name == 0x0022_7475_706e_6922 ? INPUT : 0 // "model" "input"
