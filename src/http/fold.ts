@@ -2,6 +2,7 @@
 // how many: a flood of wrong tokens must not fill the disk of the log, nor the database of the trail.
 import { isAudit, type AuditEvent, type Observe } from '../observe/events.ts'
 import { isOfNobody } from '../observe/nobody.ts'
+import { formatCidr, parseNetwork } from '../std/cidr.ts'
 import { addressKey } from './rate-limit.ts'
 
 export interface Fold {
@@ -12,49 +13,72 @@ export interface Fold {
 
 /** How long repeats are counted, for whoever turns it. */
 export const FOLD_MS = 10_000
-/** Of one kind from one address, in that time. */
-const MOST_TOLD = 100
-/** Kinds and addresses that are counted apart; of all others it is told together, and no address. */
+/** Of one kind from one address, in that time; and of all kinds together. */
+const [MOST_TOLD, MOST_TOLD_IN_ALL] = [100, 5000]
+/** Kinds that are counted apart at each width. Whoever has addresses without number fills one width with them, and not the next. */
 const MOST_KINDS = 1000
 
 interface Kind {
+  readonly width: number
   told: number
   held: number
   last: AuditEvent | undefined
 }
 
-export function createFold(tell: Observe): Fold {
-  let kinds = new Map<string, Kind>()
+/** From whom events are counted together: one address, the network around it, everybody. */
+const WIDTHS = [addressKey, networkOf, () => ''] as const
+const [OF_ADDRESS, OF_NETWORK, OF_ALL] = [0, 1, 2]
 
-  function kindOf(event: AuditEvent): { kind: Kind; isShared: boolean } {
+export function createFold(tell: Observe): Fold {
+  let kinds = WIDTHS.map(() => new Map<string, Kind>())
+  let toldInAll = 0
+
+  /** Of the narrowest width at which it is counted already, or has room. What happens, and why, are words of ours: those of everybody are few. */
+  function kindOf(event: AuditEvent): Kind {
     const what = `${event.evt} ${'outcome' in event ? event.outcome : ''} ${'reason' in event ? event.reason : ''}`
-    const own = `${what} ${addressKey(event.client_ip ?? '')}`
-    const isShared = !kinds.has(own) && kinds.size >= MOST_KINDS
-    const key = isShared ? event.evt : own
-    const kind = kinds.get(key) ?? { told: 0, held: 0, last: undefined }
-    kinds.set(key, kind)
-    return { kind, isShared }
+    for (const [width, known] of kinds.entries()) {
+      const key = `${what} ${WIDTHS[width]?.(event.client_ip ?? '')}`
+      const kind = known.get(key)
+      if (kind !== undefined) return kind
+      if (known.size >= MOST_KINDS && width !== OF_ALL) continue
+      const begun = { width, told: 0, held: 0, last: undefined }
+      known.set(key, begun)
+      return begun
+    }
+    throw new Error('everybody is a width')
   }
 
   return {
     observe(observation) {
       if (!isAudit(observation) || !isOfNobody(observation)) return tell(observation)
-      const { kind, isShared } = kindOf(observation)
-      if (kind.told < MOST_TOLD) {
+      const kind = kindOf(observation)
+      if (kind.told < MOST_TOLD && toldInAll < MOST_TOLD_IN_ALL) {
         kind.told++
+        toldInAll++
         return tell(observation)
       }
       kind.held++
-      kind.last = isShared ? withoutAddress(observation) : observation
+      kind.last = observation
     },
     turn() {
       const ended = kinds
-      kinds = new Map()
-      for (const { held, last } of ended.values()) if (last !== undefined) tell({ ...last, repeated: held })
+      kinds = WIDTHS.map(() => new Map())
+      toldInAll = 0
+      for (const { width, held, last } of ended.flatMap((known) => [...known.values()])) {
+        if (last !== undefined) tell({ ...widened(last, width), repeated: held })
+      }
     },
   }
 }
 
-function withoutAddress({ client_ip: _, ...event }: AuditEvent): AuditEvent {
-  return event as AuditEvent
+/** The /24 of an IPv4 address, the /48 of an IPv6 one, which one customer of a provider may have to themselves. */
+function networkOf(ip: string): string {
+  const network = parseNetwork(`${ip}/${ip.includes(':') ? 48 : 24}`)
+  return network === undefined ? '' : formatCidr(network)
+}
+
+function widened(event: AuditEvent, width: number): AuditEvent {
+  if (width === OF_ADDRESS) return event
+  const { client_ip: address, ...rest } = event
+  return { ...rest, ...(width === OF_NETWORK && { client_network: networkOf(address ?? '') }) } as AuditEvent
 }

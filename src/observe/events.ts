@@ -7,6 +7,8 @@ export interface RequestFacts {
   ts?: string
   request_id?: string
   client_ip?: string
+  /** Instead of the address, of an event that stands for many. */
+  client_network?: string
   /** It stands for so many. */
   repeated?: number
 }

@@ -48,12 +48,42 @@ describe('what a caller without a sign-in does again and again', () => {
     expect(told.at(-1)).toMatchObject({ repeated: 50, client_ip: '2001:db8::149' })
   })
 
-  test('is told together, without an address, from more addresses than are counted', () => {
+  test('is told by its network from more addresses than are counted, apart by its reason', () => {
     const { fold, told, flood } = folding()
-    for (let n = 0; n < 20_000; n++) flood(1, { ...DENIED, client_ip: `10.1.${n >> 8}.${n & 255}`, reason: n % 2 === 0 ? 'expired' : 'malformed' })
-    expect(told).toHaveLength(1100)
+    for (let n = 0; n < 20_000; n++) flood(1, { ...DENIED, client_ip: `2001:db8:7:${n.toString(16)}::1`, reason: n % 2 === 0 ? 'expired' : 'malformed' })
+    expect(told).toHaveLength(1200)
     fold.turn()
-    expect(told.slice(1100)).toEqual([{ evt: 'auth.denied', reason: 'malformed', method: 'GET', path: '/', request_id: 'r0', repeated: 18_900 }])
+    const rest = { evt: 'auth.denied', method: 'GET', path: '/', request_id: 'r0', client_network: '2001:db8:7::/48', repeated: 9400 } as const
+    expect(told.slice(1200)).toEqual([{ ...rest, reason: 'expired' }, { ...rest, reason: 'malformed' }])
+  })
+
+  test('is told with its address all the same, when somebody else has filled the room with addresses of theirs', () => {
+    const { fold, told, flood } = folding()
+    for (let n = 0; n < 5000; n++) flood(1, { ...DENIED, client_ip: `2001:db8:7:${n.toString(16)}::1` })
+    const other = { ...DENIED, client_ip: '203.0.113.9' }
+    flood(5000, other)
+    expect(told.filter((one) => 'client_ip' in one && one.client_ip === other.client_ip)).toHaveLength(100)
+    fold.turn()
+    const { client_ip: _, ...rest } = other
+    expect(told.at(-1)).toEqual({ ...rest, request_id: 'r4999', client_network: '203.0.113.0/24', repeated: 4900 })
+  })
+
+  test('is told without an address from more networks than are counted', () => {
+    const { fold, told, flood } = folding()
+    for (let n = 0; n < 20_000; n++) flood(1, { ...DENIED, client_ip: `10.${n >> 8}.${n & 255}.1` })
+    expect(told).toHaveLength(2100)
+    fold.turn()
+    expect(told.slice(2100)).toEqual([{ evt: 'auth.denied', reason: 'malformed', method: 'GET', path: '/', request_id: 'r0', repeated: 17_900 }])
+  })
+
+  test('is told five thousand times in all', () => {
+    const { fold, told, flood } = folding()
+    for (let n = 0; n < 200; n++) flood(100, { ...DENIED, client_ip: `203.0.113.${n}` })
+    expect(told).toHaveLength(5000)
+    fold.turn()
+    expect(told.slice(5000)).toHaveLength(150)
+    flood(1, DENIED)
+    expect(told).toHaveLength(5151)
   })
 })
 
