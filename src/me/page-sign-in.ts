@@ -150,7 +150,7 @@ async function end(parts: Parts, request: Request, page: SignedInPage): Promise<
 async function leave({ db, remembered, left, revocations }: Parts, tokenHash: string): Promise<Awaited<ReturnType<typeof endPageSession>> | 'away'> {
   const known = remembered.recall(tokenHash)
   remembered.forget(tokenHash)
-  left.add(tokenHash)
+  left.add(tokenHash, known !== undefined)
   const ended = await endPageSession(db, tokenHash).catch(notAnswered)
   if (ended !== 'away') left.delete(tokenHash)
   else if (known !== undefined) revocations.add(known.sid)

@@ -130,14 +130,24 @@ describe('cookies that were left here', () => {
   test('are dead as long as any could live, and then forgotten; of too many the first is forgotten', () => {
     let nowMs = 0
     const left = createLeftHere(10, () => nowMs)
-    left.add('a')
+    left.add('a', true)
     nowMs = 9999
-    left.add('b')
+    left.add('b', true)
     expect([left.has('a'), left.has('b')]).toEqual([true, true])
     nowMs = 10_000
-    left.add('c')
+    left.add('c', true)
     expect([left.has('a'), left.has('b'), left.has('c')]).toEqual([false, true, true])
-    for (let n = 0; n < 10_000; n++) left.add(`x${n}`)
+    for (let n = 0; n < 10_000; n++) left.add(`x${n}`, true)
     expect([left.has('c'), left.has('x0'), left.has('x9999')]).toEqual([false, true, true])
+  })
+
+  test('are not driven out by cookies that never were one', () => {
+    const left = createLeftHere(10, () => 0)
+    left.add('a', true)
+    left.add('a', false)
+    for (let n = 0; n < 20_000; n++) left.add(`invented${n}`, false)
+    expect([left.has('a'), left.has('invented0'), left.has('invented19999')]).toEqual([true, false, true])
+    left.delete('a')
+    expect(left.has('a')).toBe(false)
   })
 })
