@@ -42,7 +42,8 @@ export function createStreamMeter(): Meter {
   let skipping = false
   /** The last four bytes. */
   let tail = 0x0a0a
-  let last: Uint8Array = new Uint8Array()
+  /** The whole lines of the last two looks: an error event may lie across them. */
+  let recent: readonly Uint8Array[] = []
   /** What has passed and was not looked at yet: one look at much costs less than many. Kept, not copied. */
   let passed: Uint8Array[] = []
   let passedBytes = 0
@@ -91,12 +92,16 @@ export function createStreamMeter(): Meter {
 
   function lookAtAll(): void {
     if (passedBytes === 0) return
-    const bytes = passed.length === 1 ? bufferOf(last) : Buffer.concat(passed, passedBytes)
+    const bytes = passed.length === 1 ? bufferOf(passed[0] as Uint8Array) : Buffer.concat(passed, passedBytes)
     passed = []
     passedBytes = 0
     for (let at = Math.max(0, bytes.length - 4); at < bytes.length; at++) tail = ((tail << 8) | (bytes[at] as number)) >>> 0
     const end = endOfLines(bytes)
-    if (end > 0) passLines(end === bytes.length ? bytes : bytes.subarray(0, end))
+    if (end > 0) {
+      const ended = end === bytes.length ? bytes : bytes.subarray(0, end)
+      recent = [...recent.slice(-1), ended.subarray(-LOOK_BYTES)]
+      passLines(ended)
+    }
     if (end === bytes.length) return
     if (skipping) return sent.addToLong(bytes.length)
     carry.add(bytes.subarray(end))
@@ -109,7 +114,6 @@ export function createStreamMeter(): Meter {
   return {
     watch(chunk) {
       if (chunk.length === 0) return
-      last = chunk
       passed.push(chunk)
       passedBytes += chunk.length
       if (passedBytes >= LOOK_BYTES) lookAtAll()
@@ -122,7 +126,10 @@ export function createStreamMeter(): Meter {
       lookAtAll()
       return stopped
     },
-    endsInError: () => /(?:^|[\r\n])event: ?error\b/.test(bufferOf(last).toString('latin1')),
+    endsInError() {
+      lookAtAll()
+      return /(?:^|[\r\n])event: ?error\b/.test(Buffer.concat(recent).toString('latin1'))
+    },
     atBoundary() {
       lookAtAll()
       return (tail & 0xffff) === 0x0a0a || (tail & 0xffff) === 0x0d0d || tail === 0x0d0a0d0a

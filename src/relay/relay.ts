@@ -288,14 +288,11 @@ interface ClientAbort {
   onGone(listener: () => void): void
 }
 
-/** A client that goes away takes its upstream call with it. */
+/** A client that goes away takes its upstream call with it, at once until there is a stream, which sees to it itself. */
 function clientAbort(request: Request): ClientAbort {
   const controller = new AbortController()
-  let listener = () => {}
-  const gone = () => {
-    listener()
-    controller.abort()
-  }
+  let listener = () => controller.abort()
+  const gone = () => listener()
   // Nobody is told any more of who left while the body was read.
   if (request.signal.aborted) gone()
   else request.signal.addEventListener('abort', gone, { once: true })

@@ -44,6 +44,8 @@ const SILENT_UPSTREAM_MS = 600_000
 const STALLED_READER_MS = 300_000
 /** Nor does one that takes less of what waits for it in that time: an answer has as much in a few seconds. */
 const LEAST_TAKEN_BYTES = 4096
+/** For so long it is read on after a client that had not taken all: what comes meanwhile says how much the answer was. */
+const COUNT_ON_MS = 500
 /** The listener sends headers with the first byte of a body; an event stream that has none yet gets a comment to carry them. */
 const HEADERS_WITHIN_MS = 100
 const encoder = new TextEncoder()
@@ -68,6 +70,11 @@ export interface Flow extends Omit<RelayedStream, 'body'> {
 export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abortUpstream, finished }: StreamOptions): Flow {
   let sink: Sink | undefined
   let over = false
+  /** The client gets nothing more; what has come and it has not taken is still counted, since it is paid for. */
+  let leaving: 'client_gone' | 'drained' | undefined
+  let countingOn: Timer | undefined
+  /** Set while the client has yet to take something. */
+  let stopWaiting: (() => void) | undefined
   /** The client has taken everything and waits for what has not come yet. */
   let wanted = false
   let lastUpstreamByteMs = nowMs()
@@ -77,7 +84,7 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
   let headersTimer = isEventStream ? setTimeout(() => say(COMMENT), HEADERS_WITHIN_MS) : undefined
 
   function say(bytes: Uint8Array): void {
-    if (over || sink === undefined) return
+    if (over || leaving !== undefined || sink === undefined) return
     void sink.write(bytes)
   }
 
@@ -89,19 +96,39 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
   function finish(outcome: StreamOutcome): void {
     over = true
     stopHeadersTimer()
+    clearTimeout(countingOn)
     finished(outcome, meter.usage())
   }
 
   /** Says that the answer is not whole: an error event where there can be one, else a connection that breaks. */
   function breakOff(outcome: 'upstream_broke' | 'drained'): void {
-    if (over) return
+    if (over || leaving !== undefined) return conclude()
     if (isEventStream) {
       const error = JSON.stringify({ type: 'error', error: { type: 'api_error', message: REASONS[outcome] } })
       say(encoder.encode(`${meter.atBoundary() ? '' : '\n\n'}event: error\ndata: ${error}\n\n`))
     }
-    finish(outcome)
-    abortUpstream()
+    if (outcome === 'drained') leave(outcome)
+    else {
+      finish(outcome)
+      abortUpstream()
+    }
     sink?.close(isEventStream ? undefined : new Error(REASONS[outcome]))
+  }
+
+  /** At once, where the client has taken all that has come. */
+  function leave(outcome: 'client_gone' | 'drained'): void {
+    if (over || leaving !== undefined) return
+    leaving = outcome
+    if (stopWaiting === undefined) return conclude()
+    countingOn = setTimeout(conclude, COUNT_ON_MS)
+    stopWaiting()
+  }
+
+  /** Many a client leaves as soon as it has read the last event, before the upstream has ended. */
+  function conclude(): void {
+    if (over || leaving === undefined) return
+    finish(leaving === 'client_gone' && meter.isWhole() ? 'completed' : leaving)
+    abortUpstream()
   }
 
   async function begin(given: Sink): Promise<void> {
@@ -109,6 +136,7 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
     if (over) return given.close(new Error(REASONS.drained))
     try {
       while (!over) {
+        if (leaving !== undefined && isEventStream && meter.isWhole()) return conclude()
         const reading = upstream.read()
         wanted = true
         const batch = reading instanceof Promise ? await reading : reading
@@ -118,7 +146,7 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
         for (const chunk of batch.value ?? []) {
           const taken = pass(chunk)
           // A slow reader slows the upstream instead of filling memory.
-          if (taken !== undefined) await taken.catch(cancel)
+          if (taken !== undefined) await taking(taken)
           if (over) return
         }
         if (batch.done) return ended()
@@ -137,15 +165,28 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
   function write(bytes: Uint8Array): Promise<unknown> | undefined {
     if (headersTimer !== undefined) stopHeadersTimer()
     meter.watch(bytes)
+    if (leaving !== undefined) return undefined
     lastSentMs = lastUpstreamByteMs
     behind.takenBytes += bytes.byteLength
     const written = sink?.write(bytes)
     return written instanceof Promise ? written : undefined
   }
 
+  /** Until the client has taken it, or gets nothing more. */
+  function taking(taken: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    stopWaiting = () => {
+      stopWaiting = undefined
+      resolve()
+    }
+    taken.then(stopWaiting, cancel)
+    return promise
+  }
+
   function ended(): void {
     const rest = decoder?.end()
     if (rest !== undefined && rest.bytes.byteLength > 0) write(rest.bytes)
+    if (leaving !== undefined) return conclude()
     const isWhole = rest?.isWhole ?? (!isEventStream || meter.isWhole())
     // A connection that ends cleanly in the middle of an answer must not look like its end.
     const isTold = () => isEventStream && (decoder !== undefined || meter.endsInError())
@@ -154,11 +195,8 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
     sink?.close()
   }
 
-  /** Many a client leaves as soon as it has read the last event, before the upstream has ended. */
   function cancel(): void {
-    if (over) return
-    finish(meter.isWhole() ? 'completed' : 'client_gone')
-    abortUpstream()
+    leave('client_gone')
   }
 
   /** An upstream that holds the connection after its last event has nothing more to say. */
@@ -185,7 +223,7 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
     begin,
     cancel,
     tick(now) {
-      if (over) return
+      if (over || leaving !== undefined) return
       if (isStalled(now)) return giveUpReader()
       if (wanted && now - lastUpstreamByteMs > SILENT_UPSTREAM_MS) return breakOff('upstream_broke')
       if (!isEventStream || !wanted || now - lastSentMs < PING_AFTER_MS || !meter.atBoundary()) return

@@ -317,6 +317,8 @@ describe('an answer', () => {
     }
     expect(pushed).toBeLessThan(64_000_000)
     leaving.abort()
+    // Named to the end: a reader that nobody can use any more is collected, and its connection closed.
+    await reader.closed.catch(() => {})
     await gone.promise
   }, 30_000)
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { Usage } from '../../src/pricing/usage.ts'
 import { createStreamMeter } from '../../src/relay/meter.ts'
 import { createSource } from '../../src/relay/source.ts'
 import { createFlow, type Sink, type StreamOutcome } from '../../src/relay/stream.ts'
@@ -39,8 +40,10 @@ function createClient() {
 /** A stream whose upstream, client and clock are in the test's hands. */
 function setup({ isEventStream = true, write }: { isEventStream?: boolean; write?: Sink['write'] } = {}) {
   let nowMs = 0
+  const over = Promise.withResolvers<void>()
   let upstream!: ReadableStreamDefaultController<Uint8Array>
   const outcomes: StreamOutcome[] = []
+  let counted: Usage | undefined
   let aborted = 0
   const stream = createFlow({
     upstream: createSource(new ReadableStream({ start: (controller) => void (upstream = controller) })),
@@ -48,13 +51,19 @@ function setup({ isEventStream = true, write }: { isEventStream?: boolean; write
     isEventStream,
     nowMs: () => nowMs,
     abortUpstream: () => aborted++,
-    finished: (outcome) => outcomes.push(outcome),
+    finished: (outcome, usage) => {
+      outcomes.push(outcome)
+      counted = usage
+      over.resolve()
+    },
   })
   const client = createClient()
   void stream.begin(write === undefined ? client.sink : { ...client.sink, write })
   return {
     stream,
     outcomes,
+    counted: () => counted,
+    over: over.promise,
     aborted: () => aborted,
     read: client.read,
     say: (bytes: string) => upstream.enqueue(new TextEncoder().encode(bytes)),
@@ -115,28 +124,30 @@ describe('a silent stream', () => {
 describe('a stream ends once', () => {
   // T186
   test('and is complete when the client leaves after the last event, before the upstream has ended', async () => {
-    const { stream, say, read, outcomes, aborted } = setup()
+    const { stream, say, read, over, outcomes, aborted } = setup()
     say('event: message_stop\ndata: {"type":"message_stop"}\n\n')
     expect(await read()).toContain('message_stop')
     stream.cancel()
+    await over
     expect([outcomes, aborted()]).toEqual([['completed'], 1])
   })
 
   // T197
   test('when the client has taken nothing for five minutes', async () => {
-    const { say, read, pass, outcomes, aborted } = setup()
+    const { say, read, pass, over, outcomes, aborted } = setup()
     say('data: 1\n\n')
     expect(await read()).toBe('data: 1\n\n')
     await pass(300_000)
     expect(outcomes).toEqual([])
     await pass(1)
+    await over
     expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
     expect(await read()).toBe('broken')
   })
 
   // One chunk every 290 s is not reading.
   test('when the client takes next to nothing of what waits for it', async () => {
-    const { say, read, pass, outcomes, aborted } = setup()
+    const { say, read, pass, over, outcomes, aborted } = setup()
     for (let n = 0; n < 40; n++) say(`data: ${'x'.repeat(150)}\n\n`)
     await read()
     await pass(290_000)
@@ -144,6 +155,7 @@ describe('a stream ends once', () => {
     await pass(10_000)
     expect(outcomes).toEqual([])
     await pass(1)
+    await over
     expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
     expect(await read()).toBe('broken')
   })
@@ -204,6 +216,17 @@ describe('a stream ends once', () => {
     expect([await read(), outcomes]).toEqual(['whole', ['upstream_broke']])
   })
 
+  test.each([1, 7, 12, 15, 90])('with the upstream’s own error event and no second one, when it comes in pieces (%i)', async (at) => {
+    const { say, read, end, outcomes } = setup()
+    const error = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+    for (const piece of [DELTA, error.slice(0, at), error.slice(at)]) {
+      say(piece)
+      expect(await read()).toBe(piece)
+    }
+    end()
+    expect([await read(), outcomes]).toEqual(['whole', ['upstream_broke']])
+  })
+
   test('with an event that says why, when the gateway stops', async () => {
     const { stream, read, outcomes, aborted } = setup()
     stream.end('drained')
@@ -231,5 +254,71 @@ describe('a stream ends once', () => {
     const client = createClient()
     await stream.begin(client.sink)
     expect(await client.read()).toBe('broken')
+  })
+})
+
+describe('what has come in, and the client has not taken', () => {
+  const BEGIN = 'event: message_start\ndata: {"type":"message_start","message":{"model":"m","usage":{"input_tokens":7,"output_tokens":1}}}\n\n'
+  const COUNT = 'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":60000}}\n\n'
+
+  /** A client that takes nothing, of an answer that comes in `pieces`. */
+  async function behind(...pieces: string[]) {
+    const stream = setup()
+    for (const piece of pieces) stream.say(piece)
+    await new Promise(setImmediate)
+    return stream
+  }
+
+  test('is counted when the client goes', async () => {
+    const { stream, over, outcomes, counted, aborted } = await behind(BEGIN, DELTA, COUNT, STOP)
+    stream.cancel()
+    await over
+    expect([outcomes, counted(), aborted()]).toMatchObject([['completed'], { input: 7, output: 60_000, isEstimated: false }, 1])
+  })
+
+  test('is counted when it comes in the half second after, and nothing beyond', async () => {
+    const { stream, say, over, outcomes, counted } = await behind(BEGIN, DELTA)
+    stream.cancel()
+    say(DELTA)
+    say(COUNT)
+    await over
+    say(STOP)
+    expect([outcomes, counted()]).toMatchObject([['client_gone'], { input: 7, output: 60_000 }])
+  })
+
+  test('is counted when the gateway stops', async () => {
+    const { stream, read, over, outcomes, counted, aborted } = await behind(BEGIN, DELTA, COUNT)
+    stream.end('drained')
+    expect([await read(), await read(), await read()]).toEqual([BEGIN, expect.stringContaining('the gateway is restarting'), 'whole'])
+    await over
+    expect([outcomes, counted(), aborted()]).toMatchObject([['drained'], { output: 60_000 }, 1])
+  })
+
+  test('is counted when the client is given up for taking nothing', async () => {
+    const { read, pass, over, outcomes, counted } = await behind(BEGIN, DELTA, COUNT, STOP)
+    await pass(300_001)
+    await over
+    expect([outcomes, counted()]).toMatchObject([['completed'], { output: 60_000 }])
+    expect([await read(), await read()]).toEqual([BEGIN, 'broken'])
+  })
+
+  test('is counted once, whatever else ends the stream meanwhile', async () => {
+    const { stream, end, over, outcomes, aborted } = await behind(BEGIN, DELTA)
+    stream.cancel()
+    stream.cancel()
+    stream.end('drained')
+    end()
+    await over
+    expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
+  })
+
+  test('is nothing when the client waited for more: it ends at once', async () => {
+    const { stream, say, read, outcomes, aborted } = setup()
+    say(BEGIN)
+    expect(await read()).toBe(BEGIN)
+    void read()
+    await new Promise(setImmediate)
+    stream.cancel()
+    expect([outcomes, aborted()]).toEqual([['client_gone'], 1])
   })
 })
