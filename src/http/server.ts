@@ -37,8 +37,12 @@ export async function listen(options: ServerOptions): Promise<Listener> {
 
   /** Bun keeps the certificate a listener began with, so a new one needs a new listener; running answers finish on the old one. */
   function replace(next: Certificate): void {
-    closing.push(server.stop(false))
+    const former = server
+    const leave = () => closing.push(former.stop(false))
+    // Where the port can be shared there is no moment with nobody at it.
+    if (options.reusePort !== true) leave()
     server = serve(options, port, next)
+    if (options.reusePort === true) leave()
     observe({ op: 'info', message: 'listen.tls: the certificate files changed; new connections get the new certificate' })
   }
 

@@ -16,12 +16,13 @@ beforeAll(async () => {
   installation = await createInstallation('https')
   await install('upstream.pem', 'tls.pem')
   await install('upstream.key', 'tls.key')
-  await installation.configure({ listen: { tls: { cert: join(installation.directory, 'tls.pem'), key: join(installation.directory, 'tls.key') } } })
+  await installation.configure({ listen: { tls: tls() } })
   program = installation.serve()
   await listening(program)
 })
 afterAll(() => installation.remove())
 
+const tls = () => ({ cert: join(installation.directory, 'tls.pem'), key: join(installation.directory, 'tls.key') })
 const install = (fixture: string, name: string) => copyFile(join(FIXTURES, fixture), join(installation.directory, name))
 
 /** A verified connection, as a client that asks for `serverName` makes it. Rejects when the certificate is another's. */
@@ -79,5 +80,38 @@ describe('listen.tls', () => {
   test('still drains and exits with 0 on SIGTERM after a renewal', async () => {
     program.signal('SIGTERM')
     expect(await program.exited).toBe(0)
+  })
+})
+
+describe('listen.tls beside listen.reuse_port', () => {
+  const KEY = 'admin-key-of-the-tests-that-is-long-enough'
+
+  /** The process that answers a new connection for this name; undefined where the certificate is another's. */
+  async function whoAnswers(serverName: string): Promise<number | undefined> {
+    const options = { headers: { 'x-api-key': KEY, connection: 'close' }, keepalive: false, tls: { ca: authority, serverName } }
+    const answer = await fetch(`${installation.url}/readyz?verbose=1`, options).catch(() => undefined)
+    return ((await answer?.json()) as { replica: { pid: number } } | undefined)?.replica.pid
+  }
+
+  async function untilAnswered(serverName: string, by: readonly number[]): Promise<void> {
+    for (const seen = new Set<number>(); seen.size < by.length; ) {
+      const pid = await whoAnswers(serverName)
+      if (pid !== undefined && by.includes(pid)) seen.add(pid)
+    }
+  }
+
+  test('has several instances on one port, each of which takes a renewed certificate', async () => {
+    await install('upstream.pem', 'tls.pem')
+    await install('upstream.key', 'tls.key')
+    await installation.configure({ listen: { tls: tls(), reuse_port: true }, admin: { read_keys: [{ id: 'tests', key: KEY }] } })
+    const both = [installation.serve(), installation.serve()]
+    await Promise.all(both.map(listening))
+    const pids = both.map(({ pid }) => pid)
+    await untilAnswered('upstream.test', pids)
+    await install('other.pem', 'tls.pem')
+    await install('other.key', 'tls.key')
+    await untilAnswered('other.test', pids)
+    for (const one of both) one.signal('SIGTERM')
+    expect(await Promise.all(both.map(({ exited }) => exited))).toEqual([0, 0])
   })
 })
