@@ -3,7 +3,7 @@ import { cpus, release } from 'node:os'
 import { version } from '../package.json'
 import { measureInstances, measurePolicies } from './benchmark/growth.ts'
 import { startBench, type Bench } from './benchmark/rig.ts'
-import { FULL, measureLedger, measureRequests, measureSignIns, measureStart, measureStreams, SMOKE } from './benchmark/scenarios.ts'
+import { FULL, measureIdle, measureLedger, measureRequests, measureSignIns, measureStart, measureStreams, SMOKE } from './benchmark/scenarios.ts'
 import { tables, type Machine } from './benchmark/tables.ts'
 import { targetsOf, type Results } from './benchmark/targets.ts'
 
@@ -32,11 +32,12 @@ async function measureMost(bench: Bench): Promise<Results> {
   ]
   const ledger = await step('ledger', () => measureLedger(bench, extent))
   const streams = await step('S4', () => measureStreams(bench, extent))
+  const idle = await step('idle', () => measureIdle(bench, extent))
   const signIns = await step('S7', () => measureSignIns(bench, extent))
   const policies = measurePolicies()
   const instances = await step('instances', () => measureInstances(bench, extent))
   const start = await step('S6', () => measureStart(bench, extent))
-  return { requests, streams, start, signIns, ledger, policies, instances }
+  return { requests, streams, start, signIns, idle, ledger, policies, instances }
 }
 
 async function withBench<value>(provider: 'anthropic' | 'bedrock', work: (bench: Bench) => Promise<value>): Promise<value> {

@@ -19,9 +19,9 @@ export const SERVER_CORE = '0'
 const READY_LIMIT_MS = 20_000
 
 /** The gateway on this configuration. Its log goes to a file, as it would under systemd. */
-export async function startGateway(config: object, port: number, directory: string, { isPinned = true } = {}): Promise<Contender> {
+export async function startGateway(config: object, port: number, directory: string, { isPinned = true, readyPort = port } = {}): Promise<Contender> {
   await Bun.write(join(directory, 'gateway.yaml'), JSON.stringify(config))
-  return start('gatehouse', [BINARY, 'serve', '--config', join(directory, 'gateway.yaml')], port, { GATEHOUSE_ALLOW_LOOPBACK: '1' }, join(directory, 'gatehouse.log'), isPinned)
+  return start('gatehouse', [BINARY, 'serve', '--config', join(directory, 'gateway.yaml')], port, { GATEHOUSE_ALLOW_LOOPBACK: '1' }, { log: join(directory, 'gatehouse.log'), isPinned, readyPort })
 }
 
 /** `program`: a file of this folder. */
@@ -62,11 +62,11 @@ http {
 }
 `
 
-async function start(name: Contender['name'], command: readonly string[], port: number, env: Record<string, string>, log?: string, isPinned = true): Promise<Contender> {
+async function start(name: Contender['name'], command: readonly string[], port: number, env: Record<string, string>, { log, isPinned = true, readyPort = port }: { log?: string; isPinned?: boolean; readyPort?: number } = {}): Promise<Contender> {
   const startedMs = performance.now()
   const output = log === undefined ? 'ignore' : Bun.file(log)
   const child = Bun.spawn(isPinned ? ['taskset', '-c', SERVER_CORE, ...command] : [...command], { env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...env }, stdin: 'ignore', stdout: 'ignore', stderr: output })
-  await ready(port, () => child.exitCode, name, log)
+  await ready(readyPort, () => child.exitCode, name, log)
   const readyMs = performance.now() - startedMs
   return {
     name,

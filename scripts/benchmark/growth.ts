@@ -1,6 +1,8 @@
 // What grows with an organisation: its policies and groups, and the cores that it gives the gateway.
 import { createPolicy } from '../../src/policy/policy.ts'
 import type { ManagedConfig } from '../../src/policy/config.ts'
+import type { Contender } from './contenders.ts'
+import { giveShare, type CpuShare } from './cpu-share.ts'
 import { runLoad } from './load.ts'
 import { request, streamAnswer } from './messages.ts'
 import type { Bench } from './rig.ts'
@@ -36,23 +38,35 @@ export interface InstancesResult {
   readonly perSecond: number
 }
 
-const CONNECTIONS = 32
+export interface Instances {
+  /** Of a core, for each; undefined where they could not be kept to it. */
+  readonly share: number | undefined
+  readonly results: readonly InstancesResult[]
+}
 
-/** S1 on one port, with one instance and with two, everything on all cores: what is left of them, clients and database need. */
-export async function measureInstances(bench: Bench, { seconds, warmSeconds }: { seconds: number; warmSeconds: number }): Promise<InstancesResult[]> {
+const CONNECTIONS = 48
+/** Little enough that clients, upstream and database have what they need on two cores while three of them are busy. */
+const SHARE = 0.25
+
+/** S1 on one port with one, two and three instances, each with a part of a core, everything on all cores: whether they wait for each other. */
+export async function measureInstances(bench: Bench, { seconds, warmSeconds }: { seconds: number; warmSeconds: number }): Promise<Instances> {
   bench.upstream.answerWith(streamAnswer())
   const load = (seconds: number) => runLoad({ port: bench.gateway.port, request: request(bench.token, { body: 'usual', stream: true }), connections: CONNECTIONS, seconds })
   const results: InstancesResult[] = []
-  const measure = async (instances: number) => {
-    await load(warmSeconds)
-    const { requests, seconds: took } = await load(seconds)
-    results.push({ instances, perSecond: requests / took })
-  }
+  const others: Contender[] = []
+  const shares: (CpuShare | undefined)[] = []
   await bench.onAllCores(async () => {
-    await measure(1)
-    const second = await bench.secondInstance()
-    await measure(2)
-    await second.stop()
+    for (const instances of [1, 2, 3]) {
+      if (instances > 1) others.push(await bench.anotherInstance())
+      // Its compilers are done before it gets little.
+      await load(warmSeconds)
+      shares.push(giveShare((others.at(-1) ?? bench.gateway).pid, SHARE))
+      const { requests, seconds: took } = await load(seconds)
+      results.push({ instances, perSecond: requests / took })
+    }
+    for (const other of others) await other.stop()
+    await bench.restart()
   })
-  return results
+  for (const share of shares) share?.remove()
+  return { share: shares.every((one) => one !== undefined) ? SHARE : undefined, results }
 }

@@ -30,7 +30,7 @@ export interface Bench {
   /** Stops the gateway and starts it again on its database. */
   restart(): Promise<Contender>
   /** Another one on the same port. */
-  secondInstance(): Promise<Contender>
+  anotherInstance(): Promise<Contender>
   /** Lets everything use every core meanwhile. */
   onAllCores(work: () => Promise<void>): Promise<void>
   stop(): Promise<void>
@@ -75,10 +75,11 @@ export async function startBench({ provider, isAuditStored = true }: { provider:
       gateway = await startGateway(config, port, directory)
       return gateway
     },
-    async secondInstance() {
-      const directory = await mkdtemp(join(tmpdir(), 'gatehouse-bench-second-'))
-      const second = await startGateway(gatewayConfig({ ...settings, metricsPort: await freePort() }), port, directory, { isPinned: false })
-      return { ...second, stop: () => second.stop().then(() => rm(directory, { recursive: true, force: true })) }
+    async anotherInstance() {
+      const directory = await mkdtemp(join(tmpdir(), 'gatehouse-bench-another-'))
+      const metricsPort = await freePort()
+      const another = await startGateway(gatewayConfig({ ...settings, metricsPort }), port, directory, { isPinned: false, readyPort: metricsPort })
+      return { ...another, stop: () => another.stop().then(() => rm(directory, { recursive: true, force: true })) }
     },
     async onAllCores(work) {
       const pids = [process.pid, ...familyOf(gateway.pid)]

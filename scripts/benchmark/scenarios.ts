@@ -21,11 +21,12 @@ export interface Extent {
   /** Of the gateway alone: fewer streams, to see whether many cost more each. */
   readonly fewStreams: readonly number[]
   readonly streamSeconds: number
+  readonly idleSeconds: number
   readonly settlements: number
 }
 
-export const FULL: Extent = { rounds: 5, seconds: 3, warmSeconds: 10, streams: [1000, 5000], fewStreams: [1, 100], streamSeconds: 10, settlements: 20_000 }
-export const SMOKE: Extent = { rounds: 1, seconds: 0.2, warmSeconds: 0.2, streams: [20], fewStreams: [1], streamSeconds: 0.5, settlements: 500 }
+export const FULL: Extent = { rounds: 5, seconds: 3, warmSeconds: 10, streams: [1000, 5000], fewStreams: [1, 100], streamSeconds: 10, idleSeconds: 15, settlements: 20_000 }
+export const SMOKE: Extent = { rounds: 1, seconds: 0.2, warmSeconds: 0.2, streams: [20], fewStreams: [1], streamSeconds: 0.5, idleSeconds: 0.5, settlements: 500 }
 
 export type Name = Contender['name']
 
@@ -73,6 +74,25 @@ async function streamsOf(bench: Bench, { name, port, pid }: Contender, streams: 
   const { failed, events, p50Ms, p99Ms } = await runStreams({ port, upstream: bench.upstream, request: request(bench.token, { body: 'small', stream: true }), streams, eventsPerSecond: EVENTS_PER_SECOND, seconds })
   const [cpu, peakMegabytes] = [cpuSeconds(pid) - cpuBefore, memory(pid, 'VmHWM')]
   return { name, streams, failed, cpuSeconds: cpu, p50Ms, p99Ms, peakMegabytes, eventMicroseconds: (cpu * 1e6) / events, streamKilobytes: ((peakMegabytes - memoryBefore) * 1000) / streams }
+}
+
+export interface IdleResult {
+  readonly name: Name
+  readonly streams: number
+  /** Of memory for each stream beyond what there was before. */
+  readonly streamKilobytes: number
+}
+
+/** The fewest of the streams at once, of requests as Claude Code sends them, whose upstream says nothing after its first event. */
+export async function measureIdle(bench: Bench, { streams: [streams = 0], idleSeconds }: Extent): Promise<IdleResult[]> {
+  const results: IdleResult[] = []
+  for (const { name, port, pid } of bench.contenders) {
+    const before = memory(pid, 'VmRSS')
+    let after = before
+    await runStreams({ port, upstream: bench.upstream, request: request(bench.token, { body: 'usual', stream: true }), streams, eventsPerSecond: 0, seconds: idleSeconds, beforeEnd: () => void (after = memory(pid, 'VmRSS')) })
+    results.push({ name, streams, streamKilobytes: ((after - before) * 1000) / streams })
+  }
+  return results
 }
 
 export interface StartResult {

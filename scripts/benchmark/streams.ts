@@ -10,6 +10,8 @@ export interface StreamsOptions {
   readonly upstream: ScriptedUpstream
   readonly request: Uint8Array
   readonly streams: number
+  /** Before the streams are ended. */
+  readonly beforeEnd?: () => void
   readonly eventsPerSecond: number
   readonly seconds: number
 }
@@ -39,7 +41,7 @@ const CONNECTS_AT_ONCE = 50
 const GRACE_MS = 20_000
 
 /** Opens all streams, writes events to them for so long, ends them, and waits until every client has the end of its own. */
-export async function runStreams({ port, upstream, request, streams, eventsPerSecond, seconds }: StreamsOptions): Promise<StreamsResult> {
+export async function runStreams({ port, upstream, request, streams, beforeEnd, eventsPerSecond, seconds }: StreamsOptions): Promise<StreamsResult> {
   const times: number[] = []
   let [failed, events, ended] = [0, 0, 0]
   const all = Promise.withResolvers<void>()
@@ -90,6 +92,7 @@ export async function runStreams({ port, upstream, request, streams, eventsPerSe
     }
     await Bun.sleep(1)
   }
+  beforeEnd?.()
   for (const writer of writers) writer.write(END)
   await Promise.race([all.promise, Bun.sleep(GRACE_MS)])
   times.sort((a, b) => a - b)

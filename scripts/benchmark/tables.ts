@@ -14,6 +14,7 @@ export interface Machine {
 const LEAST_FOR_MEMORY = 100
 
 export function tables(machine: Machine, results: Results, targets: readonly Target[]): string {
+  const { share, results: instances } = results.instances
   return [
     `Measured on ${machine.date} with gatehouse ${machine.version}, on ${machine.cores} cores of ${machine.cpu}, Linux ${machine.kernel}: the server on one core; clients, upstream and database on the other.`,
     '',
@@ -31,7 +32,12 @@ export function tables(machine: Machine, results: Results, targets: readonly Tar
     '',
     table(['', 'with the usual ones', `with ${MANY.policies} policies and ${MANY.groups} groups`], [['a person’s policy is found, once for each of their tokens', `${results.policies.usualMicroseconds.toFixed(1)} µs`, `${results.policies.manyMicroseconds.toFixed(1)} µs`]]),
     '',
-    table(['instances on one port', 'requests a second (S1)'], results.instances.map(({ instances, perSecond }) => [String(instances), String(Math.round(perSecond))])),
+    table(
+      ['idle streams', 'server', 'memory of a stream, its request of 95 KB with it'],
+      results.idle.map(({ streams, name, streamKilobytes }) => [streams.toLocaleString('en-US'), name, `${Math.round(streamKilobytes)} KB`]),
+    ),
+    '',
+    table([`instances on one port${share === undefined ? '' : `, each with ${share * 100} % of a core`}`, 'requests a second (S1)'], instances.map(({ instances, perSecond }) => [String(instances), String(Math.round(perSecond))])),
     '',
     `A sign-in takes ${ms(results.signIns.cpuMs)} of CPU time. ${Math.round(results.signIns.perSecond)} a second came about, with clients, provider and database on the other core.`,
   ].join('\n')

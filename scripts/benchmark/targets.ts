@@ -1,7 +1,7 @@
 // What the gateway means to reach, each held against what was measured in the same run.
-import type { InstancesResult, PoliciesResult } from './growth.ts'
+import type { Instances, PoliciesResult } from './growth.ts'
 import type { Turn } from './turns.ts'
-import type { LedgerResult, Name, RequestResult, SignInResult, StartResult, StreamsOutcome } from './scenarios.ts'
+import type { IdleResult, LedgerResult, Name, RequestResult, SignInResult, StartResult, StreamsOutcome } from './scenarios.ts'
 
 export interface Results {
   readonly requests: readonly RequestResult[]
@@ -10,7 +10,8 @@ export interface Results {
   readonly signIns: SignInResult
   readonly ledger: LedgerResult
   readonly policies: PoliciesResult
-  readonly instances: readonly InstancesResult[]
+  readonly idle: readonly IdleResult[]
+  readonly instances: Instances
 }
 
 export interface Target {
