@@ -110,7 +110,7 @@ async function running(starting: Promise<Pick<Gateway, 'stop'>>, observe: Observ
 /** The log, and the signals that make it say more or less from now on. */
 function createLog(defaultLevel: Level = 'info'): { observe: Observe; logLevel: LogLevel } {
   const asked = setting('LOG_LEVEL')
-  const logLevel = createLogLevel(isLevel(asked) ? asked : defaultLevel)
+  const logLevel = createLogLevel(isLevel(asked) ? asked : defaultLevel, { replica: `${hostname()}/${process.pid}` })
   const observe = createSink({
     level: logLevel.current,
     format: setting('LOG_FORMAT') === 'json' ? 'json' : 'text',

@@ -140,21 +140,23 @@ async function end(parts: Parts, request: Request, page: SignedInPage): Promise<
     return crossSitePage(page)
   }
   const token = parts.own.read(request.headers.get('cookie'))
-  const ended = token === undefined ? undefined : await leave(parts, hashToken(token))
-  if (ended === 'away') return signedOutHerePage({ 'set-cookie': parts.own.clear() })
-  if (ended !== undefined) parts.observe({ evt: 'page.sign_out', ...about, outcome: 'signed_out', ...ended })
-  return toPage(parts, page, parts.own.clear())
+  const { who, isHereOnly } = token === undefined ? {} : await leave(parts, hashToken(token))
+  if (who !== undefined) parts.observe({ evt: 'page.sign_out', ...about, outcome: isHereOnly ? 'signed_out_here' : 'signed_out', sid: who.sid, issuer: who.issuer, sub: who.sub, email: who.email })
+  return isHereOnly ? signedOutHerePage({ 'set-cookie': parts.own.clear() }) : toPage(parts, page, parts.own.clear())
 }
 
 /** Before the store is asked the cookie is dead here: whoever signs out while it is away is signed out at this replica. */
-async function leave({ db, remembered, left, revocations }: Parts, tokenHash: string): Promise<Awaited<ReturnType<typeof endPageSession>> | 'away'> {
+async function leave({ db, remembered, left, revocations }: Parts, tokenHash: string): Promise<{ who?: Awaited<ReturnType<typeof endPageSession>>; isHereOnly?: boolean }> {
   const known = remembered.recall(tokenHash)
   remembered.forget(tokenHash)
   left.add(tokenHash, known !== undefined)
-  const ended = await endPageSession(db, tokenHash).catch(notAnswered)
-  if (ended !== 'away') left.delete(tokenHash)
-  else if (known !== undefined) revocations.add(known.sid)
-  return ended
+  const who = await endPageSession(db, tokenHash).catch(notAnswered)
+  if (who === 'away') {
+    if (known !== undefined) revocations.add(known.sid)
+    return { who: known, isHereOnly: true }
+  }
+  left.delete(tokenHash)
+  return { who }
 }
 
 function notAnswered(error: unknown): 'away' {

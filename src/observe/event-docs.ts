@@ -94,7 +94,7 @@ export const EVENT_DOCS: { readonly [name in EventName]: EventDoc<name> } = {
     what: 'Somebody has left the pages `/me` and `/status`.',
     when: 'At `POST /me/sign-out` and `POST /status/sign-out`.',
     person: true,
-    fields: { outcome: '`signed_out`, or `cross_site`: sent by another site, and nothing happened.', sid: 'The session of the page.' },
+    fields: { outcome: '`signed_out`; `signed_out_here` while the store is away: at this replica at once, at others when the session of the page ends, within the hour; or `cross_site`: sent by another site, and nothing happened.', sid: 'The session of the page.' },
     example: { evt: 'page.sign_out', ...FROM, outcome: 'signed_out', sid: SID, ...WHO },
   },
   'session.mint': {
@@ -178,12 +178,13 @@ export const EVENT_DOCS: { readonly [name in EventName]: EventDoc<name> } = {
     person: false,
     fields: {
       actor: '`admin-key:<id>` or `oidc:<sub>`; `signal:SIGUSR1` or `signal:SIGUSR2`; `gateway` when the time is over, and when it corrects an event before: `reason` says why.',
+      replica: 'Whose level it is, `<host>/<pid>`: each has its own.',
       level: '`error`, `warn`, `info` or `debug`, from here on.',
       level_before: 'Until here.',
       until: 'When the change ends by itself, where it does.',
       reason: 'Why, in the words of who changed it.',
     },
-    example: { evt: 'admin.log_level', actor: 'admin-key:ops', level: 'debug', level_before: 'info', until: '2026-08-01T09:27:44.120Z', reason: 'sign-ins from one office fail', ...FROM },
+    example: { evt: 'admin.log_level', actor: 'admin-key:ops', replica: 'gw-1/4711', level: 'debug', level_before: 'info', until: '2026-08-01T09:27:44.120Z', reason: 'sign-ins from one office fail', ...FROM },
   },
   'audit.anchor': {
     what: 'Where the stored trail ends. A copy of it elsewhere proves everything up to there: see docs/audit.md. On standard error alone.',

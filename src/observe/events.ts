@@ -40,7 +40,7 @@ export type AuditEvent = RequestFacts &
     | ({ evt: 'device.verify'; device_code_hash?: string; outcome: 'redirected' | 'denied' | 'unknown_code' | 'cross_site' | 'rate_limited' })
     | ({ evt: 'device.callback'; outcome: 'approved' | 'refused'; reason?: string; detail?: string; device_code_hash?: string; requester_ip?: string; other_address?: boolean } & PersonFacts)
     | ({ evt: 'page.sign_in'; outcome: 'redirected' | 'signed_in' | 'refused' | 'cross_site' | 'rate_limited'; reason?: string; detail?: string; sid?: string } & PersonFacts)
-    | ({ evt: 'page.sign_out'; outcome: 'signed_out' | 'cross_site'; sid?: string } & PersonFacts)
+    | ({ evt: 'page.sign_out'; outcome: 'signed_out' | 'signed_out_here' | 'cross_site'; sid?: string } & PersonFacts)
     | ({ evt: 'session.mint'; sid: string; groups: readonly string[]; expires_in: number } & PersonFacts)
     | ({ evt: 'session.refresh'; outcome: 'refreshed' | 'replayed' | 'refused' | 'unavailable'; reason?: string; detail?: string; sid?: string } & PersonFacts)
     | ({ evt: 'session.revoke'; sid: string; by: 'token_holder' | 'reuse' } & PersonFacts)
@@ -51,7 +51,7 @@ export type AuditEvent = RequestFacts &
     | ({ evt: 'admin.limit.delete' } & LimitChange)
     | ({ evt: 'admin.limit.expire' } & LimitChange)
     | ({ evt: 'admin.limit.bind'; actor: string; limit_id: string; period: string; outcome: 'bound' | 'removed' } & PersonFacts)
-    | { evt: 'admin.log_level'; actor: string; level: Level; level_before: Level; until?: string; reason?: string }
+    | { evt: 'admin.log_level'; actor: string; replica?: string; level: Level; level_before: Level; until?: string; reason?: string }
     | { evt: 'audit.anchor'; day: string; seq: number; hash: string }
     | { evt: 'audit.gap'; lost: number; since: string; until: string }
     | ({

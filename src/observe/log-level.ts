@@ -25,6 +25,8 @@ export interface LogLevel {
   changes(): number
   /** Runs changes that wait for something one after the other, in the order in which they were asked for. */
   inTurn<T>(change: () => Promise<T>): Promise<T>
+  /** Whose level it is, for the events of its changes; undefined where nobody said so. */
+  readonly replica: string | undefined
   /** Who hears of changes that nobody made by a call: by signal, or because their time is over. The last one given. */
   tells(observe: Observe): void
 }
@@ -32,7 +34,7 @@ export interface LogLevel {
 /** Longer timers than this fire at once. */
 export const MOST_SECONDS = 7 * 86_400
 
-export function createLogLevel(levelAtStart: Level, now: () => Date = () => new Date()): LogLevel {
+export function createLogLevel(levelAtStart: Level, { now = () => new Date(), replica }: { now?: () => Date; replica?: string } = {}): LogLevel {
   let level = levelAtStart
   let passing: { readonly timer: Timer; readonly until: Date; readonly levelAfter: Level } | undefined
   let observe: Observe = () => {}
@@ -47,7 +49,7 @@ export function createLogLevel(levelAtStart: Level, now: () => Date = () => new 
   }
 
   function tell(actor: string, before: Level): void {
-    observe({ evt: 'admin.log_level', actor, level, level_before: before })
+    observe({ evt: 'admin.log_level', actor, ...(replica && { replica }), level, level_before: before })
   }
 
   function end(levelAfter: Level): void {
@@ -58,6 +60,7 @@ export function createLogLevel(levelAtStart: Level, now: () => Date = () => new 
 
   const state = (): LevelState => ({ level, levelAtStart, ...(passing && { until: passing.until, levelAfter: passing.levelAfter }) })
   return {
+    replica,
     current: () => level,
     state,
     set(next, until) {

@@ -35,7 +35,7 @@ export function changeLogLevel(deps: LogLevelDeps, wanted: WantedLevel, by: By):
 }
 
 async function changeNow({ db, logLevel, isStored, tell, observe, now }: LogLevelDeps, { level, seconds, reason }: WantedLevel, by: By): Promise<LevelState> {
-  const about = { request_id: by.requestId, client_ip: by.clientIp }
+  const about = { request_id: by.requestId, client_ip: by.clientIp, ...(logLevel.replica && { replica: logLevel.replica }) }
   const correct = (before: Level, { level: holds, until }: LevelState, why: string) =>
     observe({ evt: 'admin.log_level', ...about, actor: 'gateway', level: holds, level_before: before, ...(until && { until: until.toISOString() }), reason: why })
   const until = seconds === undefined ? undefined : new Date(now().getTime() + seconds * 1000)

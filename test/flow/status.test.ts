@@ -156,6 +156,7 @@ describe('verbose readiness', () => {
     // Whoever signs out meanwhile is signed out here.
     const leaving = await fetch(`${troubled.url}/status/sign-out`, { method: 'POST', redirect: 'manual', headers: { cookie: leaver.cookie, origin: world.gateway.url, 'sec-fetch-site': 'same-origin' } })
     expect([leaving.status, leaving.headers.get('set-cookie'), textOf(await leaving.text())]).toEqual([503, expect.stringMatching(/^gatehouse-me=;.*Max-Age=0/i), expect.stringContaining('Signed out in this browser')])
+    expect(await troubled.saw('page.sign_out')).toMatchObject({ outcome: 'signed_out_here', sid: expect.any(String), sub: expect.any(String), request_id: leaving.headers.get('x-request-id') })
     expect((await troubled.get('/status', undefined, { cookie: leaver.cookie })).status).toBe(503)
 
     proxy.set('pass')

@@ -21,7 +21,7 @@ function setup() {
   const told: Observation[] = []
   const observed: Observation[] = []
   let nowMs = 0
-  const logLevel = createLogLevel('info', () => new Date(nowMs))
+  const logLevel = createLogLevel('info', { now: () => new Date(nowMs), replica: 'gw-1/7' })
   const heard = Promise.withResolvers<void>()
   logLevel.tells((one) => {
     observed.push(one)
@@ -115,7 +115,7 @@ describe('a change of the level', () => {
     ;(await asked(1)).reject(new DatabaseError(code, 'no answer'))
     expect(await done.catch((error: unknown) => error)).toBeInstanceOf(DatabaseError)
     expect([logLevel.current(), told]).toEqual(['info', []])
-    expect(observed).toMatchObject([{ evt: 'admin.log_level', actor: 'gateway', level: 'info', level_before: 'info', request_id: 'r', reason: expect.stringContaining('was not made') }])
+    expect(observed).toMatchObject([{ evt: 'admin.log_level', actor: 'gateway', replica: 'gw-1/7', level: 'info', level_before: 'info', request_id: 'r', reason: expect.stringContaining('was not made') }])
   })
 
   test('that the store refuses is not made, and no event says anything', async () => {

@@ -5,7 +5,7 @@ import { createDebug, createLogLevel, isWritten, LEVELS } from '../../src/observ
 function setup(levelAtStart: (typeof LEVELS)[number] = 'info') {
   const heard: Observation[] = []
   const told = Promise.withResolvers<void>()
-  const level = createLogLevel(levelAtStart, () => new Date(0))
+  const level = createLogLevel(levelAtStart, { now: () => new Date(0), replica: 'gw-1/7' })
   level.tells((one) => {
     heard.push(one)
     told.resolve()
@@ -23,8 +23,8 @@ describe('the level of the log', () => {
     expect(steps).toEqual(['debug', 'debug', 'info', 'warn', 'error', 'error'])
     // Where there is no step to take nothing has happened.
     expect(heard).toHaveLength(4)
-    expect(heard[0]).toEqual({ evt: 'admin.log_level', actor: 'signal:SIGUSR1', level: 'debug', level_before: 'info' })
-    expect(heard[3]).toEqual({ evt: 'admin.log_level', actor: 'signal:SIGUSR2', level: 'error', level_before: 'warn' })
+    expect(heard[0]).toEqual({ evt: 'admin.log_level', actor: 'signal:SIGUSR1', replica: 'gw-1/7', level: 'debug', level_before: 'info' })
+    expect(heard[3]).toEqual({ evt: 'admin.log_level', actor: 'signal:SIGUSR2', replica: 'gw-1/7', level: 'error', level_before: 'warn' })
   })
 
   test('that was set for a while goes back by itself, and says so', async () => {
@@ -32,7 +32,7 @@ describe('the level of the log', () => {
     expect(level.set('debug', new Date(20))).toEqual({ level: 'debug', levelAtStart: 'warn', until: new Date(20), levelAfter: 'warn' })
     await told
     expect(level.state()).toEqual({ level: 'warn', levelAtStart: 'warn' })
-    expect(heard).toEqual([{ evt: 'admin.log_level', actor: 'gateway', level: 'warn', level_before: 'debug' }])
+    expect(heard).toEqual([{ evt: 'admin.log_level', actor: 'gateway', replica: 'gw-1/7', level: 'warn', level_before: 'debug' }])
   })
 
   test('set for a while twice goes back to where it was before both', async () => {
