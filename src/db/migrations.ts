@@ -8,6 +8,7 @@ import alerts from '../../migrations/0005_alerts.sql' with { type: 'text' }
 import me from '../../migrations/0007_me.sql' with { type: 'text' }
 import audit from '../../migrations/0008_audit.sql' with { type: 'text' }
 import ledgerBatches from '../../migrations/0009_ledger_batches.sql' with { type: 'text' }
+import admission from '../../migrations/0010_admission.sql' with { type: 'text' }
 
 export const migrations: readonly Migration[] = [
   { name: '0001_sign_in.sql', text: signIn },
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { name: '0007_me.sql', text: me },
   { name: '0008_audit.sql', text: audit },
   { name: '0009_ledger_batches.sql', text: ledgerBatches },
+  { name: '0010_admission.sql', text: admission },
 ]

@@ -1,7 +1,9 @@
 // All SQL of the ledger. Each function is one statement; the rules that have to hold between replicas are functions in
-// migrations/0002_ledger.sql.
+// migrations/0002_ledger.sql and, as they are now, 0010_admission.sql.
 import { sql } from 'drizzle-orm'
+import { arrayLiteral } from '../db/array-literal.ts'
 import type { Database } from '../db/connect.ts'
+import { prepared } from '../db/prepared.ts'
 import type { Counter } from './counters.ts'
 import type { LedgerRow } from './execution.ts'
 
@@ -70,31 +72,53 @@ async function holdBatch(db: Database, processId: string, entries: readonly Admi
   return rows.map((row) => ({ requestId: row.request_id, isAdmitted: row.admitted, startedAt: new Date(row.started_at), sums: row.sums.map(toSums) }))
 }
 
-type StandJson = [daily: string, weekly: string, monthly: string, dailyHeld: string, weeklyHeld: string, monthlyHeld: string]
+const NOTE = prepared<Record<'process' | 'scopes' | 'scopeIds' | 'requests' | 'limited' | 'counter' | 'daily' | 'weekly' | 'monthly' | 'conservative', string>>(
+  (given) => sql`select spend_note(${given.process}::uuid, ${given.scopes}::text[], ${given.scopeIds}::text[], ${given.requests}::uuid[], ${given.limited}::integer[],
+    ${given.counter}::integer[], ${given.daily}::bigint[], ${given.weekly}::bigint[], ${given.monthly}::bigint[], ${given.conservative}::text::json) as answer`,
+)
 
-/** All together: each counter is read once. */
+interface NoteAnswer {
+  moment: string
+  stands: [daily: string, weekly: string, monthly: string, dailyHeld: string, weeklyHeld: string, monthlyHeld: string][]
+  refused: number[]
+  running: Record<string, string>
+}
+
+/** All together: each counter is read once. Places are from 1 on, as in arrays of the database. */
 async function noteBatch(db: Database, processId: string, entries: readonly AdmissionEntry[], deadlineMs: number): Promise<AdmissionRow[]> {
-  const places = new Map<string, number>()
-  const counters: [string, string][] = []
-  const placeOf = ({ scope, scopeId }: Counter) => {
-    const key = `${scope} ${scopeId}`
-    const known = places.get(key)
-    if (known !== undefined) return known
-    places.set(key, counters.length)
-    return counters.push([scope, scopeId]) - 1
-  }
-  const batch = entries.map(({ requestId, counters }) => [requestId, ...counters.map((counter) => [placeOf(counter), text(counter.limits.daily), text(counter.limits.weekly), text(counter.limits.monthly)])])
-  const conservative = entries.map((entry) => entry.conservative)
-  const [row] = await db.run<{ answer: { stands: StandJson[]; requests: [boolean, string][] } }>(
-    sql`select spend_note(${processId}::uuid, ${JSON.stringify(counters)}::jsonb, ${JSON.stringify(batch)}::jsonb, ${JSON.stringify(conservative)}::text::json) as answer`,
-    { deadlineMs },
-  )
-  const { stands, requests } = (row as NonNullable<typeof row>).answer
-  const sums = stands.map(([daily, weekly, monthly, daily_held, weekly_held, monthly_held]) => toSums({ daily, weekly, monthly, daily_held, weekly_held, monthly_held }))
-  return entries.map(({ requestId, counters }, at) => {
-    const [isAdmitted, startedAt] = requests[at] as [boolean, string]
-    return { requestId, isAdmitted, startedAt: new Date(startedAt), sums: counters.map((counter) => sums[placeOf(counter)] as CounterSums) }
+  const { counters, placeOf } = distinctCounters(entries)
+  const limits = entries.flatMap((entry, at) => entry.counters.map((counter) => ({ request: at + 1, counter: placeOf(counter), ...counter.limits })))
+  const statement = NOTE({
+    process: processId,
+    scopes: arrayLiteral(counters.map(({ scope }) => scope)),
+    scopeIds: arrayLiteral(counters.map(({ scopeId }) => scopeId)),
+    requests: arrayLiteral(entries.map(({ requestId }) => requestId)),
+    limited: arrayLiteral(limits.map(({ request }) => request)),
+    counter: arrayLiteral(limits.map(({ counter }) => counter)),
+    daily: arrayLiteral(limits.map(({ daily }) => daily)),
+    weekly: arrayLiteral(limits.map(({ weekly }) => weekly)),
+    monthly: arrayLiteral(limits.map(({ monthly }) => monthly)),
+    conservative: JSON.stringify(entries.map((entry) => entry.conservative)),
   })
+  const [row] = await db.run<{ answer: NoteAnswer }>(statement, { deadlineMs })
+  const { moment, stands, refused, running } = (row as NonNullable<typeof row>).answer
+  const sums = stands.map(([daily, weekly, monthly, daily_held, weekly_held, monthly_held]) => toSums({ daily, weekly, monthly, daily_held, weekly_held, monthly_held }))
+  return entries.map(({ requestId, counters }, at) => ({
+    requestId,
+    isAdmitted: running[requestId] !== undefined || !refused.includes(at + 1),
+    startedAt: new Date(running[requestId] ?? moment),
+    sums: counters.map((counter) => sums[placeOf(counter) - 1] as CounterSums),
+  }))
+}
+
+function distinctCounters(entries: readonly AdmissionEntry[]): { counters: readonly Counter[]; placeOf: (counter: Counter) => number } {
+  const places = new Map<string, number>()
+  const counters: Counter[] = []
+  const keyOf = ({ scope, scopeId }: Counter) => `${scope} ${scopeId}`
+  for (const counter of entries.flatMap((entry) => entry.counters)) {
+    if (!places.has(keyOf(counter))) places.set(keyOf(counter), counters.push(counter))
+  }
+  return { counters, placeOf: (counter) => places.get(keyOf(counter)) as number }
 }
 
 function text(amount: bigint | undefined): string | null {
@@ -135,9 +159,11 @@ export async function readCounters(db: Database, counters: readonly Counter[], d
   return { now: new Date(rows[0]?.now ?? 0), sums: rows.map(toSums) }
 }
 
+const SETTLE = prepared<Record<'requests' | 'rows', string>>((given) => sql`select spend_settle(${given.requests}::text::jsonb, ${given.rows}::text::jsonb) as fresh`)
+
 /** Settles requests, once however often it is called; a request without rows is let go. Returns how many rows were new. */
 export async function settleBatch(db: Database, requests: readonly object[], rows: readonly LedgerRow[], deadlineMs: number): Promise<number> {
-  const [answer] = await db.run<{ fresh: string }>(sql`select spend_settle(${JSON.stringify(requests)}::jsonb, ${JSON.stringify(rows)}::jsonb) as fresh`, { deadlineMs })
+  const [answer] = await db.run<{ fresh: string }>(SETTLE({ requests: JSON.stringify(requests), rows: JSON.stringify(rows) }), { deadlineMs })
   return Number(answer?.fresh ?? 0)
 }
 

@@ -51,6 +51,18 @@ async function totals() {
 }
 const standing = (rows: number, cost: number, { held = 0, holds = 0 } = {}) => ({ rows, cost, hourRows: rows, hourCost: cost, dayRows: rows, dayCost: cost, spent: cost, allSpent: cost, held, holds })
 
+test.each(['a "quoted" team', 'back\\slash', '{a,b}', 'null', 'equipe α\n'])('the limit of a pool called %p holds', async (scopeId) => {
+  const limited = request({ pools: [scopeId] })
+  const counters: LimitedCounter[] = [{ scope: 'rbac_group', scopeId, limits: { weekly: 60n } }]
+  expect(await admit(limited, { counters })).toMatchObject({ isAdmitted: true })
+  await settle(limited, 60)
+  expect(await admit(request(), { counters })).toMatchObject({ isAdmitted: false, sums: [{ spent: { weekly: 60n } }] })
+  // The answer to the first attempt was lost: it is still running.
+  const running = request()
+  const { startedAt } = await admit(running)
+  expect(await admit(running, { counters })).toMatchObject({ isAdmitted: true, startedAt })
+})
+
 describe('a settlement', () => {
   test('ends the hold, writes a row for each execution, and moves counters and the ledger by hour', async () => {
     const one = request({ pools: ['engineering'] })
