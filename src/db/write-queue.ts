@@ -30,6 +30,8 @@ export interface WriteQueueDeps<item> {
   setAside: (item: item, error: DatabaseError) => void
   /** The database does not take batches now. */
   troubled: (error: DatabaseError) => void
+  /** One of the three above threw, which is a fault of this program: nothing is written once more, or left, for it. */
+  failed: (error: Error) => void
   nowMs: () => number
   /** An item may be written although one behind it is there already: it is tried once more before it is set aside for others' sake. */
   mayOvertake?: boolean
@@ -49,7 +51,7 @@ const SERVERS_FAULT = /^(53|58|F0)/
 /** The database has to refuse one by itself so often before the one behind it is tried. */
 const MOST_REFUSALS = 5
 
-export function createWriteQueue<item>({ write, written, setAside, troubled, nowMs, mayOvertake = false, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
+export function createWriteQueue<item>({ write, written, setAside, troubled, failed, nowMs, mayOvertake = false, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
   let queue: { item: item; sinceMs: number }[] = []
   let isBusy = false
   let isStopped = false
@@ -77,6 +79,14 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
   async function work(): Promise<void> {
     if (isBusy) return
     isBusy = true
+    try {
+      await writeAll()
+    } finally {
+      isBusy = false
+    }
+  }
+
+  async function writeAll(): Promise<void> {
     while (queue.length > 0 && !isStopped) {
       await gathered()
       const batch = queue.slice(0, mostAtOnce).map(({ item }) => item)
@@ -94,7 +104,6 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
       done += count
       for (const flush of flushes) if (flush.upTo <= done) flush.resolve()
     }
-    isBusy = false
   }
 
   /** How many from the front of the batch are done with. */
@@ -105,7 +114,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
       const failure = error instanceof DatabaseError ? error : new DatabaseError('failed', 'statement failed')
       if (COLLIDED.test(failure.sqlState ?? '')) return 0
       if (!BAD_DATA.test(failure.sqlState ?? (error instanceof DatabaseError ? '' : '22'))) {
-        troubled(failure)
+        told(() => troubled(failure))
         return batch.length === 1 ? withoutRefused(batch[0] as item, failure) : 0
       }
       if (batch.length > 1) return writeSome(batch.slice(0, Math.ceil(batch.length / 2)))
@@ -132,7 +141,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
   function leave(item: item, failure: DatabaseError): number {
     refusals = 0
     counts.setAside++
-    setAside(item, failure)
+    told(() => setAside(item, failure))
     return 1
   }
 
@@ -140,8 +149,20 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
     refusals = 0
     counts.batches++
     counts.written += batch.length
-    for (const item of batch) written(item)
+    for (const item of batch) told(() => written(item))
     return batch.length
+  }
+
+  function told(tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      try {
+        failed(error as Error)
+      } catch {
+        // Nobody is left to be told.
+      }
+    }
   }
 
   return {

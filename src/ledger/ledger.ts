@@ -139,6 +139,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
       observe({ op: 'error', message: `usage ledger: a settlement cannot be written and is kept as a hold: ${error.message}; cost ${rows.map((row) => row.cost).join(' + ')} nano-dollars`, request_id: requestId })
     },
     troubled: (error) => observe({ op: 'warn', message: `usage ledger: ${error.message}; ${queue.state.waiting} settlements wait`, repeat: 'ledger.settle' }),
+    failed: (error) => observe({ op: 'error', message: `usage ledger: what follows a settlement failed: ${error.message}`, repeat: 'ledger.settled' }),
     nowMs,
     mayOvertake: true,
     gatherMs: GATHER_MS,
