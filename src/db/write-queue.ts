@@ -52,7 +52,8 @@ const SERVERS_FAULT = /^(53|58|F0)/
 const MOST_REFUSALS = 5
 
 export function createWriteQueue<item>({ write, written, setAside, troubled, failed, nowMs, mayOvertake = false, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
-  let queue: { item: item; sinceMs: number }[] = []
+  /** In the order of their numbers. */
+  let queue: { item: item; number: number; sinceMs: number }[] = []
   let isBusy = false
   let isStopped = false
   let pauseMs = 0
@@ -61,8 +62,8 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, fai
   /** How often in a row the first was refused by itself. */
   let refusals = 0
   const counts = { batches: 0, written: 0, setAside: 0 }
-  /** How many were ever added, and how many of those are done with. */
-  let [added, done] = [0, 0]
+  /** How many were ever added. */
+  let added = 0
   const flushes = new Set<{ upTo: number; resolve: () => void }>()
   /** Ends the gathering. */
   let hurry = () => {}
@@ -101,8 +102,8 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, fai
       pauseMs = 0
       mostAtOnce = Math.min(MOST_IN_BATCH, mostAtOnce * 2)
       queue = queue.slice(count)
-      done += count
-      for (const flush of flushes) if (flush.upTo <= done) flush.resolve()
+      const oldest = queue[0]?.number ?? Infinity
+      for (const flush of flushes) if (flush.upTo < oldest) flush.resolve()
     }
   }
 
@@ -111,7 +112,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, fai
     try {
       await write(batch)
     } catch (error) {
-      const failure = error instanceof DatabaseError ? error : new DatabaseError('failed', 'statement failed')
+      const failure = failureOf(error)
       if (COLLIDED.test(failure.sqlState ?? '')) return 0
       if (!BAD_DATA.test(failure.sqlState ?? (error instanceof DatabaseError ? '' : '22'))) {
         told(() => troubled(failure))
@@ -125,7 +126,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, fai
 
   /** The first was refused. When the database takes the second instead, right after it, that was the first one's fault. */
   async function withoutRefused(first: item, failure: DatabaseError): Promise<number> {
-    refusals = failure.code === 'failed' && !SERVERS_FAULT.test(failure.sqlState ?? '') ? refusals + 1 : 0
+    refusals = isRefusal(failure) ? refusals + 1 : 0
     const second = queue[1]?.item
     if (refusals < MOST_REFUSALS || second === undefined) return 0
     try {
@@ -135,7 +136,12 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, fai
     }
     if (!mayOvertake) return leave(first, failure) + have([second])
     // The database may have come to its senses between the two.
-    return have([second]) + (await write([first]).then(() => have([first]), () => leave(first, failure)))
+    const last = await write([first]).then(() => undefined, failureOf)
+    if (last === undefined) return have([second]) + have([first])
+    if (isRefusal(last)) return have([second]) + leave(first, last)
+    // Nothing is known of the first, which may even be written: it is the next, and only the second is done with.
+    queue.unshift(...queue.splice(1, 1))
+    return have([second])
   }
 
   function leave(item: item, failure: DatabaseError): number {
@@ -167,13 +173,12 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, fai
 
   return {
     add(item) {
-      added++
-      queue.push({ item, sinceMs: nowMs() })
+      queue.push({ item, number: ++added, sinceMs: nowMs() })
       if (queue.length >= MOST_IN_BATCH) hurry()
       void work()
     },
     async flush(limitMs) {
-      if (done === added) return true
+      if (queue.length === 0) return true
       const { promise, resolve } = Promise.withResolvers<boolean>()
       const flush = { upTo: added, resolve: () => resolve(true) }
       flushes.add(flush)
@@ -190,4 +195,13 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, fai
       hurry()
     },
   }
+}
+
+function failureOf(error: unknown): DatabaseError {
+  return error instanceof DatabaseError ? error : new DatabaseError('failed', 'statement failed')
+}
+
+/** The database was there, and would not take it. */
+function isRefusal({ code, sqlState = '' }: DatabaseError): boolean {
+  return (code === 'failed' || code === 'constraint') && !SERVERS_FAULT.test(sqlState) && !COLLIDED.test(sqlState)
 }

@@ -124,6 +124,63 @@ describe('one row that the database refuses again and again for no fault of its 
     expect([world.written, world.aside]).toEqual([ids, []])
   })
 
+  test.each([
+    ['it is away', away],
+    ['it does not answer', new DatabaseError('deadline', 'no answer within 10000 ms')],
+    ['it has no room', new DatabaseError('failed', 'statement failed (53100)', { sqlState: '53100' })],
+    ['it collides', new DatabaseError('failed', 'statement failed (40001)', { sqlState: '40001' })],
+  ])('is written next where the database takes the one behind it, and fails the last try of this one because %s', async (_, error) => {
+    let [isSecondTaken, isOver] = [false, false]
+    const world = queueOn((batch) => {
+      if (batch.join() === 'r1') isSecondTaken = true
+      if (!batch.includes('r0') || isOver) return undefined
+      isOver = isSecondTaken
+      return isOver ? error : canceled
+    }, { mayOvertake: true })
+    for (const id of ids) world.queue.add(item(id))
+    await settled(world)
+    expect([world.written, world.aside]).toEqual([['r1', 'r0', ...ids.slice(2)], []])
+    expect(world.queue.state).toMatchObject({ waiting: 0, written: 20, setAside: 0 })
+  })
+
+  test('is set aside with the words of its last refusal', async () => {
+    const said: string[] = []
+    const refused = (times: number) => new DatabaseError('failed', `refusal ${times}`, { sqlState: 'XX000' })
+    let times = 0
+    const queue = createWriteQueue<Item>({
+      ...QUIET,
+      write: async (batch) => {
+        if (batch.some(({ requestId }) => requestId === 'r0')) throw refused(++times)
+      },
+      setAside: (_, { message }) => void said.push(message),
+      mayOvertake: true,
+    })
+    for (const id of ids) queue.add(item(id))
+    await settled({ queue })
+    expect(said).toEqual([`database: refusal ${times}`])
+  })
+
+  test('keeps a flush waiting that began before the one behind it came, although that one is written first', async () => {
+    const written: string[] = []
+    let [isSecondTaken, afterwards] = [false, 0]
+    const queue = createWriteQueue<Item>({
+      ...QUIET,
+      write: async (batch) => {
+        if (batch[0]?.requestId === 'r1') isSecondTaken = true
+        else if (!isSecondTaken) throw canceled
+        else if (afterwards++ < 3) throw away
+      },
+      written: ({ requestId }) => void written.push(requestId),
+      mayOvertake: true,
+      sleep: (ms) => (ms === 60_000 ? new Promise(() => {}) : Promise.resolve()),
+    })
+    queue.add(item('r0'))
+    const flushed = queue.flush(60_000)
+    queue.add(item('r1'))
+    expect(await flushed).toBe(true)
+    expect(written).toEqual(['r1', 'r0'])
+  })
+
   // It did not have to be refused for good: nobody waits for it, and nobody can say.
   test('stays where nothing is behind it', async () => {
     const world = queueOn((_, call) => (call <= 40 ? canceled : undefined))
