@@ -96,6 +96,7 @@ export function createTrail({ db, tell, onFailure, retentionDays, now, nowMs, mo
       failures++
       tell({ op: 'error', message: `audit trail: ${error.message}; ${queue.state.waiting} events wait`, repeat: 'audit.store' })
     },
+    failed: (error) => tell({ op: 'error', message: `audit trail: what follows a stored event failed: ${error.message}`, repeat: 'audit.stored' }),
     nowMs,
     gatherMs: GATHER_MS,
   })

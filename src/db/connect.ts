@@ -116,13 +116,24 @@ export function connect(options: ConnectOptions): Database {
   }
 }
 
-/** One that still waits for a connection is not run any more: whoever asked is told that it failed. One that was sent may take effect. */
+/** Of the driver's own queries; its types do not know of them. `state` is there once it was sent. */
+interface UnsentQuery {
+  state: unknown
+  strings: readonly string[]
+  args: readonly unknown[]
+}
+
+/**
+ * One that still waits for a connection is not run any more: whoever asked is told that it failed. One that was sent may
+ * take effect. Nothing is sent in its place, which the server answers. It is not cancelled: a connection that is being
+ * made for it would then send nothing, wait for the answer, and serve nobody again.
+ */
 function giveUp(work: PromiseLike<unknown>): void {
-  const { state, cancel } = work as Partial<postgres.PendingQuery<[]>> & { state?: unknown }
-  if (cancel === undefined || (state !== null && state !== undefined)) return
-  // It ends as the driver ends what is cancelled; nobody hears that any more.
-  void Promise.resolve(work).catch(() => {})
-  cancel.call(work)
+  const query = work as postgres.PendingQuery<[]> & UnsentQuery
+  if (query.state !== null) return
+  query.simple()
+  query.strings = ['']
+  query.args = []
 }
 
 function openPool({ username, password, maxConnections, statementTimeoutMs = 30_000, ...options }: ConnectOptions) {

@@ -30,6 +30,8 @@ export interface WriteQueueDeps<item> {
   setAside: (item: item, error: DatabaseError) => void
   /** The database does not take batches now. */
   troubled: (error: DatabaseError) => void
+  /** One of the three above threw, which is a fault of this program: nothing is written once more, or left, for it. */
+  failed: (error: Error) => void
   nowMs: () => number
   /** An item may be written although one behind it is there already: it is tried once more before it is set aside for others' sake. */
   mayOvertake?: boolean
@@ -49,8 +51,9 @@ const SERVERS_FAULT = /^(53|58|F0)/
 /** The database has to refuse one by itself so often before the one behind it is tried. */
 const MOST_REFUSALS = 5
 
-export function createWriteQueue<item>({ write, written, setAside, troubled, nowMs, mayOvertake = false, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
-  let queue: { item: item; sinceMs: number }[] = []
+export function createWriteQueue<item>({ write, written, setAside, troubled, failed, nowMs, mayOvertake = false, sleep = Bun.sleep, gatherMs = 0 }: WriteQueueDeps<item>): WriteQueue<item> {
+  /** In the order of their numbers. */
+  let queue: { item: item; number: number; sinceMs: number }[] = []
   let isBusy = false
   let isStopped = false
   let pauseMs = 0
@@ -59,8 +62,8 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
   /** How often in a row the first was refused by itself. */
   let refusals = 0
   const counts = { batches: 0, written: 0, setAside: 0 }
-  /** How many were ever added, and how many of those are done with. */
-  let [added, done] = [0, 0]
+  /** How many were ever added. */
+  let added = 0
   const flushes = new Set<{ upTo: number; resolve: () => void }>()
   /** Ends the gathering. */
   let hurry = () => {}
@@ -77,6 +80,14 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
   async function work(): Promise<void> {
     if (isBusy) return
     isBusy = true
+    try {
+      await writeAll()
+    } finally {
+      isBusy = false
+    }
+  }
+
+  async function writeAll(): Promise<void> {
     while (queue.length > 0 && !isStopped) {
       await gathered()
       const batch = queue.slice(0, mostAtOnce).map(({ item }) => item)
@@ -91,10 +102,9 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
       pauseMs = 0
       mostAtOnce = Math.min(MOST_IN_BATCH, mostAtOnce * 2)
       queue = queue.slice(count)
-      done += count
-      for (const flush of flushes) if (flush.upTo <= done) flush.resolve()
+      const oldest = queue[0]?.number ?? Infinity
+      for (const flush of flushes) if (flush.upTo < oldest) flush.resolve()
     }
-    isBusy = false
   }
 
   /** How many from the front of the batch are done with. */
@@ -102,10 +112,10 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
     try {
       await write(batch)
     } catch (error) {
-      const failure = error instanceof DatabaseError ? error : new DatabaseError('failed', 'statement failed')
+      const failure = failureOf(error)
       if (COLLIDED.test(failure.sqlState ?? '')) return 0
       if (!BAD_DATA.test(failure.sqlState ?? (error instanceof DatabaseError ? '' : '22'))) {
-        troubled(failure)
+        told(() => troubled(failure))
         return batch.length === 1 ? withoutRefused(batch[0] as item, failure) : 0
       }
       if (batch.length > 1) return writeSome(batch.slice(0, Math.ceil(batch.length / 2)))
@@ -116,7 +126,7 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
 
   /** The first was refused. When the database takes the second instead, right after it, that was the first one's fault. */
   async function withoutRefused(first: item, failure: DatabaseError): Promise<number> {
-    refusals = failure.code === 'failed' && !SERVERS_FAULT.test(failure.sqlState ?? '') ? refusals + 1 : 0
+    refusals = isRefusal(failure) ? refusals + 1 : 0
     const second = queue[1]?.item
     if (refusals < MOST_REFUSALS || second === undefined) return 0
     try {
@@ -126,13 +136,18 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
     }
     if (!mayOvertake) return leave(first, failure) + have([second])
     // The database may have come to its senses between the two.
-    return have([second]) + (await write([first]).then(() => have([first]), () => leave(first, failure)))
+    const last = await write([first]).then(() => undefined, failureOf)
+    if (last === undefined) return have([second]) + have([first])
+    if (isRefusal(last)) return have([second]) + leave(first, last)
+    // Nothing is known of the first, which may even be written: it is the next, and only the second is done with.
+    queue.unshift(...queue.splice(1, 1))
+    return have([second])
   }
 
   function leave(item: item, failure: DatabaseError): number {
     refusals = 0
     counts.setAside++
-    setAside(item, failure)
+    told(() => setAside(item, failure))
     return 1
   }
 
@@ -140,19 +155,30 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
     refusals = 0
     counts.batches++
     counts.written += batch.length
-    for (const item of batch) written(item)
+    for (const item of batch) told(() => written(item))
     return batch.length
+  }
+
+  function told(tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      try {
+        failed(error as Error)
+      } catch {
+        // Nobody is left to be told.
+      }
+    }
   }
 
   return {
     add(item) {
-      added++
-      queue.push({ item, sinceMs: nowMs() })
+      queue.push({ item, number: ++added, sinceMs: nowMs() })
       if (queue.length >= MOST_IN_BATCH) hurry()
       void work()
     },
     async flush(limitMs) {
-      if (done === added) return true
+      if (queue.length === 0) return true
       const { promise, resolve } = Promise.withResolvers<boolean>()
       const flush = { upTo: added, resolve: () => resolve(true) }
       flushes.add(flush)
@@ -169,4 +195,13 @@ export function createWriteQueue<item>({ write, written, setAside, troubled, now
       hurry()
     },
   }
+}
+
+function failureOf(error: unknown): DatabaseError {
+  return error instanceof DatabaseError ? error : new DatabaseError('failed', 'statement failed')
+}
+
+/** The database was there, and would not take it. */
+function isRefusal({ code, sqlState = '' }: DatabaseError): boolean {
+  return (code === 'failed' || code === 'constraint') && !SERVERS_FAULT.test(sqlState) && !COLLIDED.test(sqlState)
 }

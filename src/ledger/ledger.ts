@@ -30,6 +30,8 @@ export interface Ledger {
   read(counters: readonly Counter[]): Promise<{ now: Date; sums: CounterSums[] }>
   /** Nano-dollars of a person that are settled here and not in the database yet. */
   unsettled(personKey: string): bigint
+  /** Of those, what never will be: the database refuses it, and no hold stands for it. Until this process ends. */
+  unwritable(personKey: string): bigint
   /** Resolves when everything settled so far is written; false when `limitMs` have passed before. */
   flush(limitMs: number): Promise<boolean>
   state(): LedgerState
@@ -69,6 +71,8 @@ interface Settlement {
   readonly request: object
   /** None: nothing was sent, the hold is let go. */
   readonly rows: readonly LedgerRow[]
+  /** The database has it as a hold; else its admission was not answered, and it may. */
+  readonly isHeld: boolean
 }
 
 export interface LedgerOptions {
@@ -110,6 +114,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   /** Held, and not settled in the database yet; what was set aside stays. */
   const running = new Map<string, bigint>()
   const unsettled = new Map<string, bigint>()
+  const unwritable = new Map<string, bigint>()
   let swept = 0
   let unanswered = 0
   let aliveSinceMs = nowMs()
@@ -133,12 +138,20 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   const queue = createWriteQueue<Settlement>({
     write: (batch) => settleBatch(db, batch.map(({ request }) => request), batch.flatMap(({ rows }) => rows), SETTLE_MS),
     written: ended,
-    setAside: (settlement, error) => {
-      const { requestId, rows } = settlement
-      forgetDebt(requestId)
-      observe({ op: 'error', message: `usage ledger: a settlement cannot be written and is kept as a hold: ${error.message}; cost ${rows.map((row) => row.cost).join(' + ')} nano-dollars`, request_id: requestId })
+    setAside({ requestId, rows, isHeld }, error) {
+      const cost = `${error.message}; cost ${rows.map((row) => row.cost).join(' + ')} nano-dollars`
+      if (isHeld) forgetDebt(requestId)
+      else keepDebt(requestId)
+      observe({
+        op: 'error',
+        message: isHeld
+          ? `usage ledger: a settlement cannot be written and is kept as a hold: ${cost}`
+          : `usage ledger: a settlement cannot be written, and nothing is known to be held for it: ${cost}, which count for its person here until this process ends`,
+        request_id: requestId,
+      })
     },
     troubled: (error) => observe({ op: 'warn', message: `usage ledger: ${error.message}; ${queue.state.waiting} settlements wait`, repeat: 'ledger.settle' }),
+    failed: (error) => observe({ op: 'error', message: `usage ledger: what follows a settlement failed: ${error.message}`, repeat: 'ledger.settled' }),
     nowMs,
     mayOvertake: true,
     gatherMs: GATHER_MS,
@@ -147,6 +160,14 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   function ended({ requestId }: Settlement): void {
     running.delete(requestId)
     forgetDebt(requestId)
+  }
+
+  /** It stays among what is unsettled. */
+  function keepDebt(requestId: string): void {
+    const debt = owed.get(requestId)
+    if (debt === undefined) return
+    owed.delete(requestId)
+    unwritable.set(debt.key, (unwritable.get(debt.key) ?? 0n) + debt.cost)
   }
 
   function forgetDebt(requestId: string): void {
@@ -183,7 +204,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
 
   /** What this process holds, and nothing of it runs. */
   async function letGoOfOthers(forSeconds: number): Promise<void> {
-    for (const requestId of await holdsOf(db, processId, forSeconds)) if (!running.has(requestId)) queue.add({ requestId, request: { request_id: requestId }, rows: [] })
+    for (const requestId of await holdsOf(db, processId, forSeconds)) if (!running.has(requestId)) queue.add({ requestId, request: { request_id: requestId }, rows: [], isHeld: true })
   }
 
   const beats = startRounds(beatMs, beat, (error) => {
@@ -222,15 +243,17 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
       const rows = executions.map((execution, at) => ledgerRow(request.requestId, at + 1, execution))
       const cost = executions.reduce((sum, execution) => sum + execution.cost, 0n)
       const key = personKey(request.person)
-      if (!running.has(request.requestId)) running.set(request.requestId, 0n)
+      const isHeld = running.has(request.requestId)
+      if (!isHeld) running.set(request.requestId, 0n)
       if (cost > 0n) {
         owed.set(request.requestId, { key, cost })
         unsettled.set(key, (unsettled.get(key) ?? 0n) + cost)
       }
-      queue.add({ requestId: request.requestId, request: ledgerRequest(request, { seen: rows.length > 0 }), rows })
+      queue.add({ requestId: request.requestId, request: ledgerRequest(request, { seen: rows.length > 0 }), rows, isHeld })
     },
     read: (counters) => readCounters(db, counters, READ_MS),
     unsettled: (key) => unsettled.get(key) ?? 0n,
+    unwritable: (key) => unwritable.get(key) ?? 0n,
     flush: queue.flush,
     state: () => ({ ...queue.state, settled: queue.state.written, running: running.size, held: [...running.values()].reduce((sum, one) => sum + one, 0n), admissions: admissions.counts, swept, unanswered }),
     async stop() {

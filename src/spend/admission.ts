@@ -63,9 +63,9 @@ export function createAdmitSpend(deps: SpendDeps): AdmitSpend {
   }
 }
 
-/** What this process has yet to write may fill the limit, or be counted already: the database says which once it is written. */
+/** What this process has yet to write may fill the limit, or be counted already: the database says which once it is written. What it can never write the database does not know. */
 async function refuseIfSpent(deps: SpendDeps, asked: SpendRequest, counters: readonly LimitedCounter[], request: LedgerRequest): Promise<void> {
-  const fresh = await readAfterWriting(deps, counters)
+  const fresh = await readAfterWriting(deps, asked.principal, counters)
   if (fresh instanceof LedgerUnavailable) {
     if (deps.failClosed) deps.ledger.settle(request, [])
     unreadable(deps, asked, fresh, request)
@@ -77,11 +77,11 @@ async function refuseIfSpent(deps: SpendDeps, asked: SpendRequest, counters: rea
 
 const WRITTEN_WITHIN_MS = 2000
 
-async function readAfterWriting({ ledger }: SpendDeps, counters: readonly LimitedCounter[]): Promise<{ uses: Use[]; now: Date } | LedgerUnavailable> {
+async function readAfterWriting({ ledger }: SpendDeps, person: Principal, counters: readonly LimitedCounter[]): Promise<{ uses: Use[]; now: Date } | LedgerUnavailable> {
   try {
     if (!(await ledger.flush(WRITTEN_WITHIN_MS))) return new LedgerUnavailable('unreachable', 'settlements wait for the database')
     const { now, sums } = await ledger.read(counters)
-    return { uses: usesOf(counters, sums, now), now }
+    return { uses: usesOf(counters, sums, now, ledger.unwritable(personKey(person))), now }
   } catch (error) {
     return new LedgerUnavailable('unreachable', (error as Error).message)
   }

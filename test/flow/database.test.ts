@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
+import { connect as connectTcp, createServer, type AddressInfo } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { connect } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
@@ -79,6 +80,37 @@ describe('a statement', () => {
     await db.close()
     await database.sql.unsafe(`drop table late; drop role ${waiter}`)
   })
+
+  // A database that is slow to connect, or a network.
+  test('that is given up while its connection is being made is not run, and the connection serves the next one', async () => {
+    const { hostname, port } = new URL(database.url)
+    const gate = Promise.withResolvers<void>()
+    const ends: Promise<unknown>[] = []
+    const server = createServer({ pauseOnConnect: true }, async (client) => {
+      await gate.promise
+      const target = connectTcp(Number(port), hostname)
+      ends.push(new Promise((resolve) => target.on('close', resolve)))
+      for (const [from, to] of [[client, target], [target, client]] as const) from.on('error', () => to.destroy()).pipe(to)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = new URL(database.url)
+    url.port = String((server.address() as AddressInfo).port)
+    await database.sql`create table never (n int)`
+    const db = connect({ url: url.href, maxConnections: 2, observe: () => {} })
+    const insert = (n: number) => failure(db.run(sql`insert into never values (${n})`, { deadlineMs: 50 }))
+    // The first brings a new pool, and it is too soon for another when the two connections of that one are given up.
+    const errors = [await insert(1), ...(await Promise.all([insert(2), insert(3)]))]
+    expect(errors).toMatchObject([{ code: 'deadline' }, { code: 'deadline' }, { code: 'deadline' }])
+    gate.resolve()
+    expect(await Promise.all([1, 2, 3].map((n) => db.run<{ n: number }>(sql`select ${n}::int as n`, { deadlineMs: 3000 })))).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
+    await db.close()
+    // Three: the connection of the first pool was given up as well.
+    expect(ends.length).toBe(3)
+    await Promise.all(ends)
+    expect([...(await database.sql`select n from never`)]).toEqual([])
+    await database.sql`drop table never`
+    server.close()
+  }, 15_000)
 
   // T259
   test('fails without showing its parameters', async () => {

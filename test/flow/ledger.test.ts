@@ -137,7 +137,21 @@ describe('a settlement', () => {
     ledger.settle(request(), [execution(5)])
     while (ledger.state().settled < 1) await Bun.sleep(1)
     expect([await counted('usage'), await counted('usage_hold'), ledger.state().setAside, ledger.unsettled(ALICE_KEY)]).toEqual([1, 1, 1, 0n])
-    expect(observed).toContainEqual(expect.objectContaining({ op: 'error', message: expect.stringContaining('cost 7 nano-dollars') }))
+    expect(observed).toContainEqual(expect.objectContaining({ op: 'error', message: expect.stringMatching(/is kept as a hold: .*; cost 7 nano-dollars$/), request_id: one.requestId }))
+    expect(ledger.unwritable(ALICE_KEY)).toBe(0n)
+  })
+
+  // It ran while the ledger could not be read.
+  test('that the database can never take, and nothing is held for, is said to be that, and goes on counting for its person', async () => {
+    const ledger = await start()
+    const one = request()
+    ledger.settle(one, [execution(7, { status: 99_999 })])
+    ledger.settle(request(), [execution(5)])
+    expect(await ledger.flush(10_000)).toBe(true)
+    expect([await counted('usage'), await counted('usage_hold'), ledger.state().setAside]).toEqual([1, 0, 1])
+    expect([ledger.unsettled(ALICE_KEY), ledger.unwritable(ALICE_KEY)]).toEqual([7n, 7n])
+    const said = observed.flatMap((observation) => ('op' in observation && observation.request_id === one.requestId ? [observation.message] : []))
+    expect(said).toEqual([expect.stringMatching(/^usage ledger: a settlement cannot be written, and nothing is known to be held for it: .*; cost 7 nano-dollars/)])
   })
 })
 

@@ -22,6 +22,9 @@ function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undef
     written: ({ requestId }) => void written.push(requestId),
     setAside: ({ requestId }) => void aside.push(requestId),
     troubled: ({ message }) => void troubles.push(message),
+    failed: (error) => {
+      throw error
+    },
     nowMs: () => 0,
     // One that never gets on would else keep the test from ending.
     sleep: async (ms) => void (pauses.push(ms) > 200 && queue.stop()),
@@ -30,6 +33,9 @@ function queueOn(verdict: (ids: string[], call: number) => DatabaseError | undef
   })
   return { queue, calls, written, aside, troubles, pauses }
 }
+
+/** One on which nothing is waited for, and nobody listens. */
+const QUIET = { write: async () => {}, written: () => {}, setAside: () => {}, troubled: () => {}, failed: () => {}, nowMs: () => 0, sleep: () => Promise.resolve() }
 
 const bad = new DatabaseError('failed', 'statement failed (22P05)', { sqlState: '22P05' })
 const away = new DatabaseError('unreachable', 'not reachable (57P01)', { sqlState: '57P01' })
@@ -118,6 +124,63 @@ describe('one row that the database refuses again and again for no fault of its 
     expect([world.written, world.aside]).toEqual([ids, []])
   })
 
+  test.each([
+    ['it is away', away],
+    ['it does not answer', new DatabaseError('deadline', 'no answer within 10000 ms')],
+    ['it has no room', new DatabaseError('failed', 'statement failed (53100)', { sqlState: '53100' })],
+    ['it collides', new DatabaseError('failed', 'statement failed (40001)', { sqlState: '40001' })],
+  ])('is written next where the database takes the one behind it, and fails the last try of this one because %s', async (_, error) => {
+    let [isSecondTaken, isOver] = [false, false]
+    const world = queueOn((batch) => {
+      if (batch.join() === 'r1') isSecondTaken = true
+      if (!batch.includes('r0') || isOver) return undefined
+      isOver = isSecondTaken
+      return isOver ? error : canceled
+    }, { mayOvertake: true })
+    for (const id of ids) world.queue.add(item(id))
+    await settled(world)
+    expect([world.written, world.aside]).toEqual([['r1', 'r0', ...ids.slice(2)], []])
+    expect(world.queue.state).toMatchObject({ waiting: 0, written: 20, setAside: 0 })
+  })
+
+  test('is set aside with the words of its last refusal', async () => {
+    const said: string[] = []
+    const refused = (times: number) => new DatabaseError('failed', `refusal ${times}`, { sqlState: 'XX000' })
+    let times = 0
+    const queue = createWriteQueue<Item>({
+      ...QUIET,
+      write: async (batch) => {
+        if (batch.some(({ requestId }) => requestId === 'r0')) throw refused(++times)
+      },
+      setAside: (_, { message }) => void said.push(message),
+      mayOvertake: true,
+    })
+    for (const id of ids) queue.add(item(id))
+    await settled({ queue })
+    expect(said).toEqual([`database: refusal ${times}`])
+  })
+
+  test('keeps a flush waiting that began before the one behind it came, although that one is written first', async () => {
+    const written: string[] = []
+    let [isSecondTaken, afterwards] = [false, 0]
+    const queue = createWriteQueue<Item>({
+      ...QUIET,
+      write: async (batch) => {
+        if (batch[0]?.requestId === 'r1') isSecondTaken = true
+        else if (!isSecondTaken) throw canceled
+        else if (afterwards++ < 3) throw away
+      },
+      written: ({ requestId }) => void written.push(requestId),
+      mayOvertake: true,
+      sleep: (ms) => (ms === 60_000 ? new Promise(() => {}) : Promise.resolve()),
+    })
+    queue.add(item('r0'))
+    const flushed = queue.flush(60_000)
+    queue.add(item('r1'))
+    expect(await flushed).toBe(true)
+    expect(written).toEqual(['r1', 'r0'])
+  })
+
   // It did not have to be refused for good: nobody waits for it, and nobody can say.
   test('stays where nothing is behind it', async () => {
     const world = queueOn((_, call) => (call <= 40 ? canceled : undefined))
@@ -163,6 +226,41 @@ describe('rows', () => {
   })
 })
 
+describe('whoever is told of a row and fails at it', () => {
+  const fault = () => {
+    throw new Error('a fault')
+  }
+  test.each([
+    ['written', 20],
+    ['setAside', 1],
+    ['troubled', 2],
+  ] as const)('(%s) is told of, %d times, and stops no other row', async (callback, times) => {
+    const taken: string[] = []
+    const faults: string[] = []
+    let calls = 0
+    const queue = createWriteQueue<Item>({
+      ...QUIET,
+      async write(batch) {
+        if (callback === 'setAside' && batch.some(({ requestId }) => requestId === 'r7')) throw bad
+        if (callback === 'troubled' && ++calls <= 2) throw away
+        taken.push(...batch.map(({ requestId }) => requestId))
+      },
+      [callback]: fault,
+      // Even if the one who hears of it fails as well.
+      failed({ message }) {
+        faults.push(message)
+        fault()
+      },
+    })
+    for (const id of ids) queue.add(item(id))
+    await settled({ queue })
+    queue.add(item('later'))
+    await settled({ queue })
+    expect(taken).toEqual([...ids.filter((id) => callback !== 'setAside' || id !== 'r7'), 'later'])
+    expect(faults).toEqual(Array(times + (callback === 'written' ? 1 : 0)).fill('a fault'))
+  })
+})
+
 test('a flush ends when what was there is written, and does not wait for what came later', async () => {
   expect(await queueOn(() => undefined).queue.flush(1)).toBe(true)
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -171,7 +269,7 @@ test('a flush ends when what was there is written, and does not wait for what ca
     sent.push(batch.map(({ requestId }) => requestId))
     return (gates[sent.length - 1] as PromiseWithResolvers<void>).promise
   }
-  const queue = createWriteQueue<Item>({ write, written: () => {}, setAside: () => {}, troubled: () => {}, nowMs: () => 7 })
+  const queue = createWriteQueue<Item>({ write, written: () => {}, setAside: () => {}, troubled: () => {}, failed: () => {}, nowMs: () => 7 })
   queue.add(item('r0'))
   expect(queue.state).toMatchObject({ waiting: 1, oldestMs: 7 })
   expect(await queue.flush(5)).toBe(false)
