@@ -46,7 +46,7 @@ export function createGroupCommit<entry, answer>({ send, most, limitMs }: { send
       counts.batches++
       counts.entries += batch.length
       const isWanted = (entry: entry) => batch.some((one) => one.entry === entry && !one.isOver)
-      await send(batch.map(({ entry }) => entry), isWanted).then(
+      await Promise.try(send, batch.map(({ entry }) => entry), isWanted).then(
         (answers) => batch.forEach((one, at) => one.resolve(answers[at] as answer)),
         (error: unknown) => batch.forEach((one) => one.reject(error)),
       )

@@ -52,6 +52,17 @@ test('a statement that fails fails those in it alone', async () => {
   expect(await second).toBe('answer 2')
 })
 
+test('a statement that cannot even be made fails those in it alone', async () => {
+  let made = 0
+  const send = (entries: readonly number[]) => {
+    if (made++ === 0) throw new Error('no statement')
+    return Promise.resolve(entries.map((entry) => `answer ${entry}`))
+  }
+  const group = createGroupCommit<number, string>({ send, most: 10, limitMs: 1000 })
+  expect(await group.add(1).catch((error: Error) => error.message)).toBe('no statement')
+  expect(await group.add(2)).toBe('answer 2')
+})
+
 test('nobody waits beyond the limit; who was not sent is not sent any more', async () => {
   const { sent, send, answer } = statement()
   const group = createGroupCommit<number, string>({ send, most: 10, limitMs: 20 })
