@@ -56,6 +56,17 @@ describe('migrations', () => {
 })
 
 describe('a statement', () => {
+  test('that waits for a connection is run although another one misses its deadline meanwhile', async () => {
+    const db = open()
+    const busy = db.run(sql`select pg_sleep(1.5)`)
+    const late = failure(db.run(sql`select pg_sleep(30)`, { deadlineMs: 1000 }))
+    const waiting = db.run(sql`select 1 as one`)
+    expect((await late)?.message).toContain('no answer within 1000 ms')
+    expect(await waiting).toEqual([{ one: 1 }])
+    await busy
+    await db.close()
+  })
+
   test('ends at its deadline although the database has not answered, and later ones work', async () => {
     const db = open()
     const error = await failure(db.run(sql`select pg_sleep(30)`, { deadlineMs: 50 }))
