@@ -24,7 +24,7 @@ import { createPipeline } from './http/pipeline.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { listen, type Listener } from './http/server.ts'
 import { createExecutionMetrics } from './ledger/execution-metrics.ts'
-import { createLedger, type Ledger, type LedgerTiming } from './ledger/ledger.ts'
+import { createLedger, type Ledger, type LedgerOptions, type LedgerTiming } from './ledger/ledger.ts'
 import { ledgerMetrics } from './ledger/ledger-metrics.ts'
 import { createPageSignIn, SESSION_SECONDS } from './me/page-sign-in.ts'
 import { CATALOG } from './models/catalog.ts'
@@ -63,6 +63,7 @@ import { createFacts, type Machine } from './status/facts.ts'
 import { watchLosses } from './status/recent-losses.ts'
 import { onceEach } from './std/once-each.ts'
 import { startRounds } from './std/rounds.ts'
+import { together } from './std/together.ts'
 import { createTelemetryRelay } from './telemetry/relay.ts'
 import { telemetryMetrics } from './telemetry/telemetry-metrics.ts'
 import { createUpstreams } from './upstream/create-upstreams.ts'
@@ -212,7 +213,12 @@ async function boot(options: GatewayOptions, cleanUp: CleanUp): Promise<Gateway>
 /** Everything between the listener and the store, in the order in which one needs the other. */
 async function assemble({ config, observe, tell, allowLoopback, proxyUrl, environment = {}, now = () => new Date(), nowMs = () => performance.now(), ledgerTiming, debug }: GatewayOptions & { tell: Observe; debug: Debug }, { db, ledger: ledgerDb }: Store, publicUrl: string, cleanUp: CleanUp) {
   const fetch = createGuardedFetch({ allowLoopback })
-  const relyingParty = await createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) })
+  // Each waits for others: the provider, and connections to the store of its own.
+  const [relyingParty, spend, ledger] = await together([
+    createRelyingParty({ config: config.oidc[0] as OidcConfig, publicUrl, fetch, observe, now, ...(proxyUrl === undefined ? {} : { proxyUrl }) }),
+    config.admin && startSpend(config.admin, db, { observe, tell }, cleanUp),
+    startLedger({ db: ledgerDb, observe, retention: retentionOf(config), nowMs, ...(ledgerTiming && { timing: ledgerTiming }) }, cleanUp),
+  ])
   const models = createModelTable({ autoInclude: config.auto_include_builtin_models, models: config.models, upstreams: config.upstreams })
   const credentialFetch = createCredentialFetch({ allowLoopback, environment })
   const upstreams = createUpstreams(config.upstreams, { fetch, credentialFetch, environment, timeouts: config.timeouts, observe, now })
@@ -222,7 +228,6 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
   const policyOf = onceEach((principal: Principal) => policy.forPerson(personOf(principal)))
   const judgeModel = (principal: Principal, modelId: string) => policyOf(principal).judgeModel(modelId)
 
-  const spend = config.admin && (await startSpend(config.admin, db, { observe, tell }, cleanUp))
   const named = groupsInRules(config)
   const isNamed = (group: string) => named.has(group) || (spend !== undefined && namesGroup(spend.limits.current(), spend.rules, group))
   const ttlSeconds = Math.max(1, Math.round(config.session.ttl_hours * 3600))
@@ -232,8 +237,6 @@ async function assemble({ config, observe, tell, allowLoopback, proxyUrl, enviro
   revocations.start()
   cleanUp.push(revocations.stop, startSweep(db, config.session.max_hours, observe))
 
-  const ledger = await createLedger({ db: ledgerDb, observe, retention: retentionOf(config), nowMs, ...(ledgerTiming && { timing: ledgerTiming }) })
-  cleanUp.push(ledger.stop)
   const pricing = createPricing({ ...config.pricing, onUnknown: (model) => observe({ op: 'warn', message: `pricing: ${model} has no price of its own: it is counted as an unknown model; give it one in pricing.overrides` }) })
   const limitsOfPerson = spend === undefined ? () => NO_LIMITS : createKnownLimits(spend.limits.current, spend.rules)
   const spendChecks = timeAdmission(createAdmitSpend({ ledger, limitsOf: limitsOfPerson, reserves: config.enforcement.reserve, failClosed: config.enforcement.fail_closed_on_error, blockedMessage: config.admin?.blocked_message, observe, now }))
@@ -307,6 +310,12 @@ async function startTrail({ config, observe: tell, earlier = [], now = () => new
   cleanUp.push(trail.stop)
   earlier.forEach(trail.store)
   return trail
+}
+
+async function startLedger(options: LedgerOptions, cleanUp: CleanUp): Promise<Ledger> {
+  const ledger = await createLedger(options)
+  cleanUp.push(ledger.stop)
+  return ledger
 }
 
 /** The limits of administrators, known to this replica from here on. */
