@@ -14,7 +14,7 @@ export interface Marks {
   readonly fileId: boolean
   /** A member further in than the top level is called `model`, and not within an `input` or `input_schema`. */
   readonly nestedModel: boolean
-  /** A member is called `data`. */
+  /** The same of a member called `data`. */
   readonly data: boolean
 }
 

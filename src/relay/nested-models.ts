@@ -2,12 +2,11 @@
 // else the API may come to take one. What runs on the company's account has to be the person's to use. Pure.
 import { GatewayError } from '../errors.ts'
 import { findMembers, type FoundMember } from '../json/find-members.ts'
+import { OTHERS_WORDS } from './others-words.ts'
 import { fieldsOf, isArrayAt, isStringAt, itemsOf, stringAt, type JsonObject, type MarkedObject } from '../json/scan.ts'
 
 /** Lists whose items run a model: themselves, or by a member `model`. */
 const LISTS = ['fallbacks', 'tools']
-/** What is in these is the person's or their tools' own, and means nothing to the API. The first two are passed over by the mark `nestedModel` as well. */
-const OTHERS_WORDS = ['input', 'input_schema', 'input_examples', 'output_schema', 'output_examples', 'schema', 'tags', 'classifier_context']
 /** More than any request has reason for, few enough to be judged one by one. */
 const MOST = 1000
 const BRACE_OPEN = 0x7b

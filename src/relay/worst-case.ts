@@ -1,5 +1,7 @@
 // What a request can come to before anybody has counted its tokens. Pure.
-import { memberOf, skipSpace, textOf, type JsonObject, type MarkedObject } from '../json/scan.ts'
+import { findMembers } from '../json/find-members.ts'
+import { fieldsOf, isStringAt, memberOf, skipString, stringAt, textOf, type JsonObject, type MarkedObject } from '../json/scan.ts'
+import { OTHERS_WORDS } from './others-words.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
 import { bufferOf } from '../std/buffer-of.ts'
 
@@ -9,9 +11,13 @@ const LIKELY_BYTES_PER_TOKEN = 4
 /** Of a model that nobody has described. */
 const MOST_INPUT = 1_000_000
 const MOST_OUTPUT = 128_000
-const [QUOTE, MAX_WORD] = [0x22, 32]
-const DATA = Buffer.from('"data":')
-const [LEAST_HELD_BYTES, HELD_TOKENS] = [1024, 2500]
+const [QUOTE, BRACE_OPEN, MAX_WORD] = [0x22, 0x7b, 32]
+const BASE64 = Buffer.from('"base64"')
+/** Files that are looked at: more than the API takes. What is beyond counts as text. */
+const MOST_HELD = 1000
+const [LEAST_HELD_BYTES, IMAGE_TOKENS] = [1024, 2500]
+/** Of base64: a page of a scan has 200 KB and 2,000 tokens, one of text 20 KB and 3,000. */
+const BYTES_PER_TOKEN_OF_DOCUMENT = 30
 
 /**
  * All of the prompt in the dearest class that it may fall into, and the longest answer. Bounded by what the model can read
@@ -36,24 +42,24 @@ export function worstCase(request: MarkedObject, { window = MOST_INPUT, maxOutpu
   }
 }
 
-/** Tokens that a prompt probably has: its text by the byte, each image or document that it holds as a page or two. */
+/** Tokens that a prompt probably has: its text by the byte, each image or document that it holds as what such a one comes to. */
 export function likelyInput({ bytes, marks }: MarkedObject, window = MOST_INPUT): number {
-  const held = marks.data ? heldIn(bufferOf(bytes)) : { files: 0, bytes: 0 }
-  return Math.min(window, Math.ceil((bytes.length - held.bytes) / LIKELY_BYTES_PER_TOKEN) + held.files * HELD_TOKENS)
+  const held = marks.data ? heldIn(bytes) : []
+  const [heldBytes, heldTokens] = [held.reduce((sum, one) => sum + one.bytes, 0), held.reduce((sum, one) => sum + one.tokens, 0)]
+  return Math.min(window, Math.ceil((bytes.length - heldBytes) / LIKELY_BYTES_PER_TOKEN) + heldTokens)
 }
 
-function heldIn(bytes: Buffer): { files: number; bytes: number } {
-  const held = { files: 0, bytes: 0 }
-  for (let at = bytes.indexOf(DATA); at >= 0; at = bytes.indexOf(DATA, at)) {
-    const start = skipSpace(bytes, at + DATA.length)
-    const end = bytes[start] === QUOTE ? bytes.indexOf(QUOTE, start + 1) : start
-    if (end - start > LEAST_HELD_BYTES) {
-      held.bytes += end - start - 1
-      held.files++
-    }
-    at = end
-  }
-  return held
+/** What the API reads as a file: `data` beside a `type` of base64. Anything else of that name is text, and counts as that. */
+function heldIn(bytes: Uint8Array): { bytes: number; tokens: number }[] {
+  // The walk takes as long as all else that is done about a request's body.
+  if (!bufferOf(bytes).includes(BASE64)) return []
+  return findMembers(bytes, bytes.indexOf(BRACE_OPEN), { name: 'data', except: OTHERS_WORDS, most: MOST_HELD }).flatMap(({ path, valueStart }) => {
+    const length = isStringAt(bytes, valueStart) ? skipString(bytes, valueStart) - valueStart : 0
+    if (length < LEAST_HELD_BYTES) return []
+    const beside = new Map(fieldsOf(bytes, path.at(-1)?.open ?? 0, ['type', 'media_type']).map((field) => [field.name, isStringAt(bytes, field.valueStart) ? stringAt(bytes, field.valueStart) : '']))
+    if (beside.get('type') !== 'base64') return []
+    return [{ bytes: length, tokens: beside.get('media_type')?.startsWith('image/') === true ? IMAGE_TOKENS : Math.max(IMAGE_TOKENS, Math.ceil(length / BYTES_PER_TOKEN_OF_DOCUMENT)) }]
+  })
 }
 
 /** Of a field that changes the price: whether it did, only the answer says. */

@@ -51,9 +51,20 @@ test.each([
   expect(of(body).usage).toMatchObject(usage)
 })
 
-test('an image in a prompt is guessed as an image and not as text', () => {
-  const image = { messages: [{ content: [{ source: { type: 'base64', data: 'A'.repeat(3_000_000) } }] }] }
-  for (const text of [JSON.stringify(image), JSON.stringify(image, null, 1)]) expect(of(text).likelyInput).toBeWithin(2500, 2600)
+const inMessage = (block: object) => ({ messages: [{ role: 'user', content: [{ type: 'tool_result', content: [block] }] }] })
+const LONG = 'A'.repeat(3_000_000)
+
+test.each<[string, object, [least: number, most: number]]>([
+  ['an image', inMessage({ type: 'image', source: { type: 'base64', media_type: 'image/png', data: LONG } }), [2500, 2600]],
+  ['an image with its type behind it', inMessage({ type: 'image', source: { data: LONG, media_type: 'image/png', type: 'base64' } }), [2500, 2600]],
+  ['a large document', inMessage({ type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: LONG } }), [100_000, 101_000]],
+  ['a small document', inMessage({ type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: LONG.slice(0, 4000) } }), [2500, 2600]],
+  ['a text of which somebody says that it is a document', inMessage({ type: 'document', source: { type: 'text', media_type: 'text/plain', data: LONG } }), [750_000, 751_000]],
+  ['an argument of a tool', inMessage({ type: 'tool_use', input: { type: 'base64', media_type: 'image/png', data: LONG } }), [750_000, 751_000]],
+  ['a member of that name of the request itself', { type: 'base64', media_type: 'image/png', data: LONG }, [750_000, 751_000]],
+  ['a text that speaks of one', inMessage({ type: 'text', text: `{"type":"base64","media_type":"image/png","data":"${LONG}"}` }), [750_000, 751_000]],
+])('%s in a prompt is guessed as what it is', (_, body, [least, most]) => {
+  for (const text of [JSON.stringify(body), JSON.stringify(body, null, 1)]) expect(of(text, {}).likelyInput).toBeWithin(least, most)
 })
 
 test('a model that nobody has described is bounded all the same', () => {

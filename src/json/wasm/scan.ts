@@ -23,6 +23,8 @@ const MODEL: i32 = 16
 /** Not handed out: of a key in whose value any words are the person's or their tools' own. */
 const INPUT: i32 = 32
 const DATA: i32 = 64
+/** They count further in than the top level, and not within an input. */
+const INNER: i32 = MODEL | DATA
 
 const QUOTE: u8 = 0x22
 const BACKSLASH: u8 = 0x5c
@@ -67,8 +69,8 @@ export function scan(length: usize): i32 {
       // What is in the value of an input stands deeper than its key.
       if (depth <= inputDepth) {
         inputDepth = (found & INPUT) != 0 ? depth : NOWHERE
-        marks |= depth == 1 ? found & ~MODEL : found
-      } else marks |= found & ~MODEL
+        marks |= depth == 1 ? found & ~INNER : found
+      } else marks |= found & ~INNER
       if (depth == 1) store<u32>(member, at - body)
       const pastKey = <usize>abs(keyEnd)
       at = pastSpace(pastKey)
