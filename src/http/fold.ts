@@ -13,8 +13,10 @@ export interface Fold {
 
 /** How long repeats are counted, for whoever turns it. */
 export const FOLD_MS = 10_000
-/** Of one kind from one address, in that time; and of all kinds together. */
-const [MOST_TOLD, MOST_TOLD_IN_ALL] = [100, 5000]
+/** Of one kind from one address, in that time. */
+const MOST_TOLD = 100
+/** Of one event from everybody; beyond it of each kind these few, so that nobody's flood takes them from somebody else. */
+const [MOST_OF_EVENT, ALWAYS_TOLD] = [1000, 10]
 /** Kinds that are counted apart at each width. Whoever has addresses without number fills one width with them, and not the next. */
 const MOST_KINDS = 1000
 
@@ -25,13 +27,13 @@ interface Kind {
   last: AuditEvent | undefined
 }
 
-/** From whom events are counted together: one address, the network around it, everybody. */
-const WIDTHS = [addressKey, networkOf, () => ''] as const
-const [OF_ADDRESS, OF_NETWORK, OF_ALL] = [0, 1, 2]
+/** From whom events are counted together: one address, the network around it and the one around that, everybody. */
+const WIDTHS = [addressKey, siteOf, networkOf, () => ''] as const
+const [OF_ADDRESS, OF_ALL] = [0, WIDTHS.length - 1]
 
 export function createFold(tell: Observe): Fold {
   let kinds = WIDTHS.map(() => new Map<string, Kind>())
-  let toldInAll = 0
+  let toldOf = new Map<string, number>()
 
   /** Of the narrowest width at which it is counted already, or has room. What happens, and why, are words of ours: those of everybody are few. */
   function kindOf(event: AuditEvent): Kind {
@@ -52,9 +54,10 @@ export function createFold(tell: Observe): Fold {
     observe(observation) {
       if (!isAudit(observation) || !isOfNobody(observation)) return tell(observation)
       const kind = kindOf(observation)
-      if (kind.told < MOST_TOLD && toldInAll < MOST_TOLD_IN_ALL) {
+      const told = toldOf.get(observation.evt) ?? 0
+      if (kind.told < (told < MOST_OF_EVENT ? MOST_TOLD : ALWAYS_TOLD)) {
         kind.told++
-        toldInAll++
+        toldOf.set(observation.evt, told + 1)
         return tell(observation)
       }
       kind.held++
@@ -63,7 +66,7 @@ export function createFold(tell: Observe): Fold {
     turn() {
       const ended = kinds
       kinds = WIDTHS.map(() => new Map())
-      toldInAll = 0
+      toldOf = new Map()
       for (const { width, held, last } of ended.flatMap((known) => [...known.values()])) {
         if (last !== undefined) tell({ ...widened(last, width), repeated: held })
       }
@@ -71,14 +74,23 @@ export function createFold(tell: Observe): Fold {
   }
 }
 
-/** The /24 of an IPv4 address, the /48 of an IPv6 one, which one customer of a provider may have to themselves. */
+/** What one customer of a provider may have to themselves. */
+function siteOf(ip: string): string {
+  return around(ip, 24, 48)
+}
+
+/** What one provider has. */
 function networkOf(ip: string): string {
-  const network = parseNetwork(`${ip}/${ip.includes(':') ? 48 : 24}`)
+  return around(ip, 16, 32)
+}
+
+function around(ip: string, ofIpv4: number, ofIpv6: number): string {
+  const network = parseNetwork(`${ip}/${ip.includes(':') ? ofIpv6 : ofIpv4}`)
   return network === undefined ? '' : formatCidr(network)
 }
 
 function widened(event: AuditEvent, width: number): AuditEvent {
   if (width === OF_ADDRESS) return event
   const { client_ip: address, ...rest } = event
-  return { ...rest, ...(width === OF_NETWORK && { client_network: networkOf(address ?? '') }) } as AuditEvent
+  return { ...rest, ...(width !== OF_ALL && { client_network: WIDTHS[width]?.(address ?? '') }) } as AuditEvent
 }

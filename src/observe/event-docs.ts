@@ -20,8 +20,8 @@ export const REQUEST_FIELDS: { readonly [field in keyof RequestFacts]-?: string 
   ts: 'When it happened: RFC 3339, UTC, to the millisecond.',
   request_id: 'The request that it belongs to, as the response header `x-request-id` has it. Absent where there was none.',
   client_ip: 'The address of the caller, as `listen.trusted_proxies` tells it.',
-  client_network: 'Instead of `client_ip`, where `repeated` stands for many addresses: the /24 of IPv4, the /48 of IPv6 that they are in.',
-  repeated: 'The event stands for so many of its kind that came within ten seconds from one address (a /64 where it is IPv6); with `client_network` instead of `client_ip` from many addresses of one network, and with neither from many networks. Callers who have not signed in are told one by one a hundred times, five thousand times all of them together, and from then on so. What else it says is of the last of them; `ts` is the end of the ten seconds.',
+  client_network: 'Instead of `client_ip`, where `repeated` stands for many addresses: the /24 or /16 of IPv4, the /48 or /32 of IPv6 that they are in.',
+  repeated: 'The event stands for so many of its kind that came within ten seconds from one address (a /64 where it is IPv6); with `client_network` instead of `client_ip` from many addresses of one network, and with neither from many networks. Callers who have not signed in are told one by one a hundred times; once an event was told a thousand times of all of them, ten times; and from then on so. What else it says is of the last of them; `ts` is the end of the ten seconds.',
 }
 
 export const PERSON_FIELDS: { readonly [field in keyof PersonFacts]-?: string } = {

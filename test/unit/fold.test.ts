@@ -51,10 +51,10 @@ describe('what a caller without a sign-in does again and again', () => {
   test('is told by its network from more addresses than are counted, apart by its reason', () => {
     const { fold, told, flood } = folding()
     for (let n = 0; n < 20_000; n++) flood(1, { ...DENIED, client_ip: `2001:db8:7:${n.toString(16)}::1`, reason: n % 2 === 0 ? 'expired' : 'malformed' })
-    expect(told).toHaveLength(1200)
+    expect(told).toHaveLength(1020)
     fold.turn()
-    const rest = { evt: 'auth.denied', method: 'GET', path: '/', request_id: 'r0', client_network: '2001:db8:7::/48', repeated: 9400 } as const
-    expect(told.slice(1200)).toEqual([{ ...rest, reason: 'expired' }, { ...rest, reason: 'malformed' }])
+    const rest = { evt: 'auth.denied', method: 'GET', path: '/', request_id: 'r0', client_network: '2001:db8:7::/48', repeated: 9490 } as const
+    expect(told.slice(1020)).toEqual([{ ...rest, reason: 'expired' }, { ...rest, reason: 'malformed' }])
   })
 
   test('is told with its address all the same, when somebody else has filled the room with addresses of theirs', () => {
@@ -62,28 +62,40 @@ describe('what a caller without a sign-in does again and again', () => {
     for (let n = 0; n < 5000; n++) flood(1, { ...DENIED, client_ip: `2001:db8:7:${n.toString(16)}::1` })
     const other = { ...DENIED, client_ip: '203.0.113.9' }
     flood(5000, other)
-    expect(told.filter((one) => 'client_ip' in one && one.client_ip === other.client_ip)).toHaveLength(100)
+    expect(told.filter((one) => 'client_ip' in one && one.client_ip === other.client_ip)).toHaveLength(10)
     fold.turn()
     const { client_ip: _, ...rest } = other
-    expect(told.at(-1)).toEqual({ ...rest, request_id: 'r4999', client_network: '203.0.113.0/24', repeated: 4900 })
+    expect(told.at(-1)).toEqual({ ...rest, request_id: 'r4999', client_network: '203.0.113.0/24', repeated: 4990 })
   })
 
-  test('is told without an address from more networks than are counted', () => {
+  test('is told by the wider network from more networks than are counted', () => {
     const { fold, told, flood } = folding()
-    for (let n = 0; n < 20_000; n++) flood(1, { ...DENIED, client_ip: `10.${n >> 8}.${n & 255}.1` })
-    expect(told).toHaveLength(2100)
+    for (let n = 0; n < 5000; n++) flood(1, { ...DENIED, client_ip: `2001:db8:${n.toString(16)}::1` })
+    flood(50, { ...DENIED, client_ip: '198.51.100.7' })
+    const before = told.length
     fold.turn()
-    expect(told.slice(2100)).toEqual([{ evt: 'auth.denied', reason: 'malformed', method: 'GET', path: '/', request_id: 'r0', repeated: 17_900 }])
+    expect(told.slice(before).map((one) => ('client_network' in one ? [one.client_network, one.repeated] : []))).toEqual([['2001:db8::/32', 2990], ['198.51.0.0/16', 40]])
   })
 
-  test('is told five thousand times in all', () => {
+  test('is told without an address from more of those than are counted', () => {
+    const { fold, told, flood } = folding()
+    for (let n = 0; n < 20_000; n++) flood(1, { ...DENIED, client_ip: `${(0x2001 + n).toString(16)}:1::1` })
+    expect(told).toHaveLength(3010)
+    fold.turn()
+    expect(told.slice(3010)).toEqual([{ evt: 'auth.denied', reason: 'malformed', method: 'GET', path: '/', request_id: 'r0', repeated: 16_990 }])
+  })
+
+  test('is told a thousand times of all together, and of each some few beyond', () => {
     const { fold, told, flood } = folding()
     for (let n = 0; n < 200; n++) flood(100, { ...DENIED, client_ip: `203.0.113.${n}` })
-    expect(told).toHaveLength(5000)
+    expect(told).toHaveLength(1000 + 190 * 10)
+    // Another event has a thousand of its own.
+    flood(30, { evt: 'device.authorize', client_ip: '198.51.100.7', device_code_hash: 'x', surface: 'claude_code' })
+    expect(told).toHaveLength(2930)
     fold.turn()
-    expect(told.slice(5000)).toHaveLength(150)
+    expect(told.slice(2930)).toHaveLength(190)
     flood(1, DENIED)
-    expect(told).toHaveLength(5151)
+    expect(told).toHaveLength(2930 + 190 + 1)
   })
 })
 
