@@ -30,7 +30,7 @@ export interface Ledger {
   read(counters: readonly Counter[]): Promise<{ now: Date; sums: CounterSums[] }>
   /** Nano-dollars of a person that are settled here and not in the database yet. */
   unsettled(personKey: string): bigint
-  /** Of those, what never will be: the database refuses it, and no hold stands for it. Until this process ends. */
+  /** Of those, what never will be: the database refuses it, and no amount is held for it. For a day. */
   unwritable(personKey: string): bigint
   /** Resolves when everything settled so far is written; false when `limitMs` have passed before. */
   flush(limitMs: number): Promise<boolean>
@@ -102,6 +102,7 @@ const GATHER_MS = 200
 const MOST_WAITING = 30_000
 /** An admission that is answered later than this was given up by its request long ago. */
 const LATE_SECONDS = 60
+const UNWRITABLE_MS = 86_400_000
 const TIMING: LedgerTiming = { beatMs: 10_000, deadAfterSeconds: 60 }
 const MOST_SWEPT = 500
 const HOUSEKEEPING_MS = 3_600_000
@@ -114,7 +115,8 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   /** Held, and not settled in the database yet; what was set aside stays. */
   const running = new Map<string, bigint>()
   const unsettled = new Map<string, bigint>()
-  const unwritable = new Map<string, bigint>()
+  /** Oldest first. */
+  let unwritable: { readonly key: string; readonly cost: bigint; readonly sinceMs: number }[] = []
   let swept = 0
   let unanswered = 0
   let aliveSinceMs = nowMs()
@@ -140,13 +142,14 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     written: ended,
     setAside({ requestId, rows, isHeld }, error) {
       const cost = `${error.message}; cost ${rows.map((row) => row.cost).join(' + ')} nano-dollars`
-      if (isHeld) forgetDebt(requestId)
+      // What is held for it counts in its place.
+      if ((running.get(requestId) ?? 0n) > 0n) forgetDebt(requestId)
       else keepDebt(requestId)
       observe({
         op: 'error',
         message: isHeld
           ? `usage ledger: a settlement cannot be written and is kept as a hold: ${cost}`
-          : `usage ledger: a settlement cannot be written, and nothing is known to be held for it: ${cost}, which count for its person here until this process ends`,
+          : `usage ledger: a settlement cannot be written, and nothing is known to be held for it: ${cost}, which count for its person here for a day`,
         request_id: requestId,
       })
     },
@@ -167,16 +170,27 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     const debt = owed.get(requestId)
     if (debt === undefined) return
     owed.delete(requestId)
-    unwritable.set(debt.key, (unwritable.get(debt.key) ?? 0n) + debt.cost)
+    unwritable.push({ ...debt, sinceMs: nowMs() })
+  }
+
+  /** It counts in every period, also in those that begin after it: longer than the shortest it would be wrong more often than right. */
+  function forgetOldDebts(): void {
+    const isOld = ({ sinceMs }: { sinceMs: number }) => nowMs() - sinceMs > UNWRITABLE_MS
+    for (const { key, cost } of unwritable.filter(isOld)) takeOff(key, cost)
+    unwritable = unwritable.filter((debt) => !isOld(debt))
   }
 
   function forgetDebt(requestId: string): void {
     const debt = owed.get(requestId)
     if (debt === undefined) return
     owed.delete(requestId)
-    const left = (unsettled.get(debt.key) ?? 0n) - debt.cost
-    if (left > 0n) unsettled.set(debt.key, left)
-    else unsettled.delete(debt.key)
+    takeOff(debt.key, debt.cost)
+  }
+
+  function takeOff(key: string, cost: bigint): void {
+    const left = (unsettled.get(key) ?? 0n) - cost
+    if (left > 0n) unsettled.set(key, left)
+    else unsettled.delete(key)
   }
 
   // A month without a partition of its own has a place all the same.
@@ -188,6 +202,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
   }
 
   async function beat(): Promise<void> {
+    forgetOldDebts()
     await markAlive(db, processId)
     // Left by an admission whose answer came too late for its request.
     await letGoOfOthers(LATE_SECONDS)
@@ -253,7 +268,7 @@ export async function createLedger({ db, observe, retention, nowMs, timing, most
     },
     read: (counters) => readCounters(db, counters, READ_MS),
     unsettled: (key) => unsettled.get(key) ?? 0n,
-    unwritable: (key) => unwritable.get(key) ?? 0n,
+    unwritable: (key) => unwritable.reduce((sum, debt) => (debt.key === key ? sum + debt.cost : sum), 0n),
     flush: queue.flush,
     state: () => ({ ...queue.state, settled: queue.state.written, running: running.size, held: [...running.values()].reduce((sum, one) => sum + one, 0n), admissions: admissions.counts, swept, unanswered }),
     async stop() {

@@ -127,8 +127,11 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
   /** Many a client leaves as soon as it has read the last event, before the upstream has ended. */
   function conclude(): void {
     if (over || leaving === undefined) return
-    finish(leaving === 'client_gone' && meter.isWhole() ? 'completed' : leaving)
-    abortUpstream()
+    try {
+      finish(leaving === 'client_gone' && meter.isWhole() ? 'completed' : leaving)
+    } finally {
+      abortUpstream()
+    }
   }
 
   async function begin(given: Sink): Promise<void> {

@@ -128,28 +128,35 @@ describe('a settlement', () => {
     expect([day, await counted('usage')] as unknown).toEqual([{ spent: 7, held: 0 }, 1])
   })
 
-  test('that the database can never take is kept as a hold, and said with its cost; its neighbours are written', async () => {
+  test.each([
+    ['is held', true, 0n],
+    ['is not held, and counts for its person', false, 7n],
+  ])('that the database can never take is kept as a hold, and said with its cost, which %s; its neighbours are written', async (_, reserves, unwritable) => {
     const ledger = await start()
-    const one = asking()
+    const one = asking(request(), reserves)
     await ledger.admit(one)
     // No column of the ledger takes this.
     ledger.settle({ ...one, startedAt: new Date() }, [execution(7, { status: 99_999 })])
     ledger.settle(request(), [execution(5)])
     while (ledger.state().settled < 1) await Bun.sleep(1)
-    expect([await counted('usage'), await counted('usage_hold'), ledger.state().setAside, ledger.unsettled(ALICE_KEY)]).toEqual([1, 1, 1, 0n])
+    expect([await counted('usage'), await counted('usage_hold'), ledger.state().setAside, ledger.unsettled(ALICE_KEY)]).toEqual([1, 1, 1, unwritable])
     expect(observed).toContainEqual(expect.objectContaining({ op: 'error', message: expect.stringMatching(/is kept as a hold: .*; cost 7 nano-dollars$/), request_id: one.requestId }))
-    expect(ledger.unwritable(ALICE_KEY)).toBe(0n)
+    expect(ledger.unwritable(ALICE_KEY)).toBe(unwritable)
   })
 
   // It ran while the ledger could not be read.
-  test('that the database can never take, and nothing is held for, is said to be that, and goes on counting for its person', async () => {
-    const ledger = await start()
+  test('that the database can never take, and nothing is held for, is said to be that, and goes on counting for its person for a day', async () => {
+    let laterMs = 0
+    const ledger = await start({ nowMs: () => performance.now() + laterMs, timing: { beatMs: 20, deadAfterSeconds: 1e9 } })
     const one = request()
     ledger.settle(one, [execution(7, { status: 99_999 })])
     ledger.settle(request(), [execution(5)])
     expect(await ledger.flush(10_000)).toBe(true)
     expect([await counted('usage'), await counted('usage_hold'), ledger.state().setAside]).toEqual([1, 0, 1])
     expect([ledger.unsettled(ALICE_KEY), ledger.unwritable(ALICE_KEY)]).toEqual([7n, 7n])
+    laterMs = 86_400_001
+    while (ledger.unsettled(ALICE_KEY) > 0n) await Bun.sleep(1)
+    expect(ledger.unwritable(ALICE_KEY)).toBe(0n)
     const said = observed.flatMap((observation) => ('op' in observation && observation.request_id === one.requestId ? [observation.message] : []))
     expect(said).toEqual([expect.stringMatching(/^usage ledger: a settlement cannot be written, and nothing is known to be held for it: .*; cost 7 nano-dollars/)])
   })
