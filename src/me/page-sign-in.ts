@@ -140,7 +140,12 @@ async function end(parts: Parts, request: Request, page: SignedInPage): Promise<
     return crossSitePage(page)
   }
   const token = parts.own.read(request.headers.get('cookie'))
+  const key = addressKey(contextOf(request).clientIp)
+  // A cookie may be invented, each time another one: it costs a statement, and a place among those that were left while the store is away.
+  const verdict = token === undefined || parts.remembered.recall(hashToken(token)) !== undefined ? undefined : parts.looks(key, parts.now().getTime())
+  if (verdict?.ok === false) return tooManyPage(verdict.retryAfterSeconds)
   const { who, isHereOnly } = token === undefined ? {} : await leave(parts, hashToken(token))
+  if (verdict !== undefined && who !== undefined) parts.looks.giveBack(key)
   if (who !== undefined) parts.observe({ evt: 'page.sign_out', ...about, outcome: isHereOnly ? 'signed_out_here' : 'signed_out', sid: who.sid, issuer: who.issuer, sub: who.sub, email: who.email })
   return isHereOnly ? signedOutHerePage({ 'set-cookie': parts.own.clear() }) : toPage(parts, page, parts.own.clear())
 }

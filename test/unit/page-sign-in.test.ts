@@ -124,6 +124,20 @@ describe('looks at a page', () => {
     for (let n = 0; n < 10; n++) expect(await look(cookieOf('bob'))).toBe('bob')
     expect(await look(cookieOf('bob'))).toBe(429)
   })
+
+  test('count with sign-outs by cookies that open nothing, which end nobody else’s', async () => {
+    const { look, leave, set } = setup({ max: 1 })
+    expect(await look(cookieOf('mine'))).toBe('alice')
+    set('away')
+    for (let n = 0; n < 10; n++) expect(await leave(cookieOf(`invented${n}`))).toBe(503)
+    expect(await leave(cookieOf('invented'))).toBe(429)
+    expect(await leave(cookieOf('mine'))).toBe(503)
+  })
+
+  test('are not taken up by sign-outs that end something', async () => {
+    const { leave } = setup({ max: 1 })
+    for (let n = 0; n < 30; n++) expect(await leave(cookieOf(`living${n}`))).toBe(303)
+  })
 })
 
 describe('cookies that were left here', () => {
