@@ -60,6 +60,14 @@ export function findMembers(bytes: Uint8Array, open: number, { name, except, mos
   return found
 }
 
+/**
+ * What the blocks of these members lie in: a block is `levels` containers up from its member, 1 being the one that it stands
+ * in. Blocks that none of the others lies in can each be walked through: together that is one pass over the body at most.
+ */
+export function outerOf(found: readonly FoundMember[], levels: number): ReadonlySet<number> {
+  return new Set(found.flatMap(({ path }) => path.slice(0, -levels).map(({ open }) => open)))
+}
+
 function frameAt(bytes: Uint8Array, open: number): Frame {
   return { open, isObject: isObjectAt(bytes, open), keyStart: 0, keyEnd: 0, item: -1 }
 }

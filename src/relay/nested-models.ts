@@ -1,9 +1,9 @@
 // Models that a request names besides its own: those to fall back to, those that a tool of the API's works with, and wherever
 // else the API may come to take one. What runs on the company's account has to be the person's to use. Pure.
 import { GatewayError } from '../errors.ts'
-import { findMembers, type FoundMember } from '../json/find-members.ts'
-import { OTHERS_WORDS } from './others-words.ts'
+import { findMembers, outerOf, type FoundMember } from '../json/find-members.ts'
 import { fieldsOf, isArrayAt, isStringAt, itemsOf, stringAt, type JsonObject, type MarkedObject } from '../json/scan.ts'
+import { OTHERS_WORDS } from './others-words.ts'
 
 /** Lists whose items run a model: themselves, or by a member `model`. */
 const LISTS = ['fallbacks', 'tools']
@@ -35,7 +35,7 @@ function fallbacksByName(bytes: Uint8Array, members: JsonObject['members']): Nes
 function modelMembers(bytes: Uint8Array, members: JsonObject['members']): NestedModel[] {
   const own = members.filter(({ name }) => name === 'model').length
   const found = findMembers(bytes, bytes.indexOf(BRACE_OPEN), { name: 'model', except: OTHERS_WORDS, most: own + MOST + 1 })
-  const isRecord = recordsIn(bytes)
+  const isRecord = recordsIn(bytes, found)
   return limited(found.filter(({ path }) => path.length > 1)).flatMap(({ path, valueStart }) => {
     if (!isStringAt(bytes, valueStart) || isRecord(path)) return []
     const keys = path.map(({ key }) => key)
@@ -51,13 +51,15 @@ function limited<item>(models: readonly item[]): readonly item[] {
 
 /**
  * Knows the blocks of answers that tell which model another one gave way to, in the history that the client sends back. Each
- * block is looked at once: a thousand members of one large block would be a thousand passes over it.
+ * block is looked at once, and none that holds another: a thousand members of one large block, or blocks in each other, would
+ * be a thousand passes over it.
  */
-function recordsIn(bytes: Uint8Array): (path: FoundMember['path']) => boolean {
+function recordsIn(bytes: Uint8Array, found: readonly FoundMember[]): (path: FoundMember['path']) => boolean {
+  const outer = outerOf(found, 2)
   const known = new Map<number, boolean>()
   return (path) => {
     const block = path.at(-2)
-    if (block?.key !== 'from' && block?.key !== 'to') return false
+    if ((block?.key !== 'from' && block?.key !== 'to') || outer.has(block.open)) return false
     const isRecord = known.get(block.open) ?? fieldsOf(bytes, block.open, ['type']).some(({ name, valueStart }) => name === 'type' && isStringAt(bytes, valueStart) && stringAt(bytes, valueStart) === 'fallback')
     known.set(block.open, isRecord)
     return isRecord

@@ -1,5 +1,5 @@
 // What a request can come to before anybody has counted its tokens. Pure.
-import { findMembers } from '../json/find-members.ts'
+import { findMembers, outerOf } from '../json/find-members.ts'
 import { fieldsOf, isStringAt, memberOf, skipString, stringAt, textOf, type JsonObject, type MarkedObject } from '../json/scan.ts'
 import { OTHERS_WORDS } from './others-words.ts'
 import { NO_USAGE, type Usage } from '../pricing/usage.ts'
@@ -53,12 +53,20 @@ export function likelyInput({ bytes, marks }: MarkedObject, window = MOST_INPUT)
 function heldIn(bytes: Uint8Array): { bytes: number; tokens: number }[] {
   // The walk takes as long as all else that is done about a request's body.
   if (!bufferOf(bytes).includes(BASE64)) return []
-  return findMembers(bytes, bytes.indexOf(BRACE_OPEN), { name: 'data', except: OTHERS_WORDS, most: MOST_HELD }).flatMap(({ path, valueStart }) => {
+  const found = findMembers(bytes, bytes.indexOf(BRACE_OPEN), { name: 'data', except: OTHERS_WORDS, most: MOST_HELD })
+  // Of a name that is given again and again the last one counts. A file holds no other: a thousand that did would be a thousand passes.
+  const outer = outerOf(found, 1)
+  const blocks = new Map(found.map(({ path, valueStart }) => [path.at(-1)?.open ?? 0, valueStart]))
+  return [...blocks].filter(([open]) => !outer.has(open)).flatMap(([open, valueStart]) => {
     const length = isStringAt(bytes, valueStart) ? skipString(bytes, valueStart) - valueStart : 0
     if (length < LEAST_HELD_BYTES) return []
-    const beside = new Map(fieldsOf(bytes, path.at(-1)?.open ?? 0, ['type', 'media_type']).map((field) => [field.name, isStringAt(bytes, field.valueStart) ? stringAt(bytes, field.valueStart) : '']))
-    if (beside.get('type') !== 'base64') return []
-    return [{ bytes: length, tokens: beside.get('media_type')?.startsWith('image/') === true ? IMAGE_TOKENS : Math.max(IMAGE_TOKENS, Math.ceil(length / BYTES_PER_TOKEN_OF_DOCUMENT)) }]
+    const fields = fieldsOf(bytes, open, ['type', 'media_type'])
+    const wordOf = (name: string) => {
+      const field = memberOf(fields, name)
+      return field !== undefined && isStringAt(bytes, field.valueStart) ? stringAt(bytes, field.valueStart) : ''
+    }
+    if (wordOf('type') !== 'base64') return []
+    return [{ bytes: length, tokens: wordOf('media_type').startsWith('image/') ? IMAGE_TOKENS : Math.max(IMAGE_TOKENS, Math.ceil(length / BYTES_PER_TOKEN_OF_DOCUMENT)) }]
   })
 }
 

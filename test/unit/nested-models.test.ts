@@ -14,6 +14,7 @@ describe('the models that a request names besides its own', () => {
     ['a model wherever the API may come to take one', '{"model":"a","context_management":{"edits":[{"model":"b"}]},"mcp_servers":[{"x":[[{"model":"c"}]]}],"fallbacks":{"model":"d"}}', ['b', 'c', 'd']],
     ['nothing that is not the API’s to read', '{"messages":[{"role":"assistant","content":[{"type":"tool_use","input":{"model":"c"}}]}],"tools":[{"input_examples":[{"model":"d"}]}]}', []],
     ['nothing that is a text', '{"model":"a","messages":[{"role":"user","content":"{\\"model\\":\\"b\\"} \\u006d"}]}', []],
+    ['a model of a block that holds another one', '{"a":{"type":"fallback","from":{"model":"b","c":{"type":"fallback","to":{"model":"d"}}}}}', ['b']],
     ['not the models that an earlier answer was passed between', '{"messages":[{"content":[{"from":{"model":"b"},"to":{"model":"c"},"type":"fallback"},{"type":"other","from":{"model":"d"}}]}]}', ['d']],
     ['nothing of another shape', '{"tools":[{"model":{"a":1}},7,null,[],{"model":["b"]}]}', []],
     ['a model in another model', '{"tools":[{"model":{"model":"b"}}]}', ['b']],

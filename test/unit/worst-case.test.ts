@@ -67,6 +67,18 @@ test.each<[string, object, [least: number, most: number]]>([
   for (const text of [JSON.stringify(body), JSON.stringify(body, null, 1)]) expect(of(text, {}).likelyInput).toBeWithin(least, most)
 })
 
+test('a block with many members, over and over of the same name, is looked at once', () => {
+  const data = `"data":"${'A'.repeat(1100)}",`
+  const text = `{"a":{${data.repeat(900)}${'"a":1,'.repeat(490_000)}"type":"base64","media_type":"image/png"}}`
+  expect(of(text, {}).likelyInput).toBeWithin(1, 1_000_001)
+})
+
+test('blocks that lie in each other are no files, and the innermost is looked at once', () => {
+  const open = `{"data":"${'A'.repeat(1100)}","type":"base64","media_type":"image/png","a":`
+  const text = `{"a":${open.repeat(900)}[${'1,'.repeat(490_000)}1]${'}'.repeat(901)}`
+  expect(of(text, {}).likelyInput).toBeWithin(450_000, 550_000)
+})
+
 test('a model that nobody has described is bounded all the same', () => {
   expect(of({ image: 'x'.repeat(5_000_000) }, {})).toMatchObject({ usage: { input: 1_000_000, output: 128_000 } })
 })
