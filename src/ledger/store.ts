@@ -116,7 +116,8 @@ function distinctCounters(entries: readonly AdmissionEntry[]): { counters: reado
   const counters: Counter[] = []
   const keyOf = ({ scope, scopeId }: Counter) => `${scope} ${scopeId}`
   for (const counter of entries.flatMap((entry) => entry.counters)) {
-    if (!places.has(keyOf(counter))) places.set(keyOf(counter), counters.push(counter))
+    const key = keyOf(counter)
+    if (!places.has(key)) places.set(key, counters.push(counter))
   }
   return { counters, placeOf: (counter) => places.get(keyOf(counter)) as number }
 }

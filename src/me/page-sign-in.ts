@@ -140,19 +140,21 @@ async function end(parts: Parts, request: Request, page: SignedInPage): Promise<
     return crossSitePage(page)
   }
   const token = parts.own.read(request.headers.get('cookie'))
+  if (token === undefined) return toPage(parts, page, parts.own.clear())
+  const tokenHash = hashToken(token)
+  const known = parts.remembered.recall(tokenHash)
   const key = addressKey(contextOf(request).clientIp)
   // A cookie may be invented, each time another one: it costs a statement, and a place among those that were left while the store is away.
-  const verdict = token === undefined || parts.remembered.recall(hashToken(token)) !== undefined ? undefined : parts.looks(key, parts.now().getTime())
+  const verdict = known === undefined ? parts.looks(key, parts.now().getTime()) : undefined
   if (verdict?.ok === false) return tooManyPage(verdict.retryAfterSeconds)
-  const { who, isHereOnly } = token === undefined ? {} : await leave(parts, hashToken(token))
+  const { who, isHereOnly } = await leave(parts, tokenHash, known)
   if (verdict !== undefined && who !== undefined) parts.looks.giveBack(key)
   if (who !== undefined) parts.observe({ evt: 'page.sign_out', ...about, outcome: isHereOnly ? 'signed_out_here' : 'signed_out', sid: who.sid, issuer: who.issuer, sub: who.sub, email: who.email })
   return isHereOnly ? signedOutHerePage({ 'set-cookie': parts.own.clear() }) : toPage(parts, page, parts.own.clear())
 }
 
 /** Before the store is asked the cookie is dead here: whoever signs out while it is away is signed out at this replica. */
-async function leave({ db, remembered, left, revocations }: Parts, tokenHash: string): Promise<{ who?: Awaited<ReturnType<typeof endPageSession>>; isHereOnly?: boolean }> {
-  const known = remembered.recall(tokenHash)
+async function leave({ db, remembered, left, revocations }: Parts, tokenHash: string, known: PageSession | undefined): Promise<{ who?: Awaited<ReturnType<typeof endPageSession>>; isHereOnly?: boolean }> {
   remembered.forget(tokenHash)
   left.add(tokenHash, known !== undefined)
   const who = await endPageSession(db, tokenHash).catch(notAnswered)

@@ -26,6 +26,7 @@ const [LF, CR] = [0x0a, 0x0d]
 /** What the events that matter here have in common: `message_start`, `message_delta`, `message_stop`. As bytes: a search for a string takes ten times as long. */
 const MARK = Buffer.from('message_')
 const DATA = Buffer.from('data:')
+const NOTHING: Buffer = Buffer.alloc(0)
 /** Of an output token that nobody counted: contract §5. */
 const CHARACTERS_PER_TOKEN = 4
 
@@ -43,7 +44,7 @@ export function createStreamMeter(): Meter {
   /** The last four bytes. */
   let tail = 0x0a0a
   /** The whole lines of the last two looks: an error event may lie across them. */
-  let recent: readonly Uint8Array[] = []
+  let [before, last] = [NOTHING, NOTHING]
   /** What has passed and was not looked at yet: one look at much costs less than many. Kept, not copied. */
   let passed: Uint8Array[] = []
   let passedBytes = 0
@@ -99,7 +100,8 @@ export function createStreamMeter(): Meter {
     const end = endOfLines(bytes)
     if (end > 0) {
       const ended = end === bytes.length ? bytes : bytes.subarray(0, end)
-      recent = [...recent.slice(-1), ended.subarray(-LOOK_BYTES)]
+      before = last
+      last = ended
       passLines(ended)
     }
     if (end === bytes.length) return
@@ -128,7 +130,7 @@ export function createStreamMeter(): Meter {
     },
     endsInError() {
       lookAtAll()
-      return /(?:^|[\r\n])event: ?error\b/.test(Buffer.concat(recent).toString('latin1'))
+      return /(?:^|[\r\n])event: ?error\b/.test(Buffer.concat([before.subarray(-LOOK_BYTES), last.subarray(-LOOK_BYTES)]).toString('latin1'))
     },
     atBoundary() {
       lookAtAll()

@@ -71,7 +71,7 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
   let sink: Sink | undefined
   let over = false
   /** The client gets nothing more; what has come and it has not taken is still counted, since it is paid for. */
-  let leaving: 'client_gone' | 'drained' | undefined
+  let leaving: Exclude<StreamOutcome, 'completed'> | undefined
   let countingOn: Timer | undefined
   /** Set while the client has yet to take something. */
   let stopWaiting: (() => void) | undefined
@@ -107,16 +107,12 @@ export function createFlow({ upstream, decoder, meter, isEventStream, nowMs, abo
       const error = JSON.stringify({ type: 'error', error: { type: 'api_error', message: REASONS[outcome] } })
       say(encoder.encode(`${meter.atBoundary() ? '' : '\n\n'}event: error\ndata: ${error}\n\n`))
     }
-    if (outcome === 'drained') leave(outcome)
-    else {
-      finish(outcome)
-      abortUpstream()
-    }
+    leave(outcome)
     sink?.close(isEventStream ? undefined : new Error(REASONS[outcome]))
   }
 
   /** At once, where the client has taken all that has come. */
-  function leave(outcome: 'client_gone' | 'drained'): void {
+  function leave(outcome: Exclude<StreamOutcome, 'completed'>): void {
     if (over || leaving !== undefined) return
     leaving = outcome
     if (stopWaiting === undefined) return conclude()
